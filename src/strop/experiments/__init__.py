@@ -1,0 +1,1 @@
+"""Recipes set side by side: comparisons, audits that train, receipts."""

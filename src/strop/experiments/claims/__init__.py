@@ -1,0 +1,1 @@
+"""The receipts: a file a method, its arms and its rule."""

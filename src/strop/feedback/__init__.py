@@ -1,0 +1,1 @@
+"""Where judgements come from: readers of files, named data sets, splits."""

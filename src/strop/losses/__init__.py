@@ -1,0 +1,1 @@
+"""Pure functions: one value a record, never averaged."""

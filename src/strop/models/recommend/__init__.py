@@ -1,0 +1,1 @@
+"""Recommenders: each scores all items for a user."""

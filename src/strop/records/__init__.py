@@ -1,0 +1,34 @@
+"""What flows through the house: checked once, at the door, and trusted inside."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from strop.records.clicks import Clicks, Ratings, Split, table_checksum
+    from strop.records.judgements import Judgements
+    from strop.records.results import Advice, Arm, Difference, Figure, Receipt, Result
+
+__all__ = [
+    "Advice",
+    "Arm",
+    "Clicks",
+    "Difference",
+    "Figure",
+    "Judgements",
+    "Ratings",
+    "Receipt",
+    "Result",
+    "Split",
+    "table_checksum",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Imported when first used: results and the command line need no numpy."""
+    if name not in __all__:
+        raise AttributeError(f"module 'strop.records' has no attribute {name!r}")
+    from importlib import import_module
+
+    home = {"Judgements": "judgements"}.get(
+        name, "clicks" if name in ("Clicks", "Ratings", "Split", "table_checksum") else "results"
+    )
+    return getattr(import_module(f"strop.records.{home}"), name)

@@ -1,0 +1,110 @@
+"""What was found: plain values only, so that a result can be written, read and drawn without numpy."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from strop.errors import StropError
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number with its interval and what it was counted over; None where it is undefined."""
+
+    name: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One method of a comparison: its figures on the test part (validation where there is no test), and what it took.
+
+    settings: the recipe's keywords; curve: (epoch, loss, validation figure or None) a row;
+    points: per popularity group of items, (mean popularity, share of clicks, share of recommendations, hit share).
+    """
+
+    name: str
+    figures: tuple[Figure, ...]
+    settings: dict[str, Any] = field(default_factory=dict)
+    curve: tuple[tuple[float, ...], ...] = ()
+    points: tuple[tuple[float, ...], ...] = ()
+    cost: dict[str, float] = field(default_factory=dict)
+    trials: int = 0
+    note: str = ""
+
+    def figure(self, name: str) -> Figure:
+        """The figure of that name; S102 where there is none."""
+        for one in self.figures:
+            if one.name == name:
+                return one
+        raise StropError(
+            "S102", f'no figure "{name}" in arm "{self.name}"', "known: " + ", ".join(f.name for f in self.figures)
+        )
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Arm minus baseline in one figure, paired over the same users or seeds; p is adjusted (Holm) within its family."""
+
+    arm: str
+    baseline: str
+    figure: Figure
+    p: float | None = None
+
+
+@dataclass(frozen=True)
+class Advice:
+    """One line a person can act on, with the figure it rests on."""
+
+    text: str
+    figure: str = ""
+    level: str = "note"  # good, note, warn
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run, an audit or a comparison found: plain values only, so that it can be written, read and drawn again.
+
+    verdict: one sentence in words, with its figure; command: what makes it again.
+    data: name, checksum, counts; versions: of strop, python, torch and the thread count.
+    """
+
+    kind: str  # run, audit, comparison, check
+    title: str
+    verdict: str
+    command: str = ""
+    arms: tuple[Arm, ...] = ()
+    differences: tuple[Difference, ...] = ()
+    figures: tuple[Figure, ...] = ()
+    advice: tuple[Advice, ...] = ()
+    definitions: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    cost: dict[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """The outcome of a claim's experiment under its rule (EVIDENCE: evidence/METHOD/result.json)."""
+
+    method: str
+    paper: str
+    claim: str
+    scope: str  # mechanism, small, paper
+    verdict: str  # holds, in part, not here, cannot tell; mechanism shown, not shown
+    sentence: str
+    data: tuple[dict[str, Any], ...]
+    seeds: tuple[int, ...]
+    baselines: tuple[str, ...]
+    rule_commit: str
+    designs_tried: tuple[str, ...]
+    figures: tuple[Figure, ...]
+    conditions: tuple[dict[str, Any], ...]
+    cost: dict[str, float]
+    command: str
+    versions: dict[str, str]

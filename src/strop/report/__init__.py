@@ -1,0 +1,1 @@
+"""Results as JSON, as a terminal table, as one page."""

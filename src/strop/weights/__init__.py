@@ -1,0 +1,1 @@
+"""How far to trust each record: (n,) in [0, inf)."""
