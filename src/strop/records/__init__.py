@@ -6,6 +6,7 @@ if TYPE_CHECKING:
     from strop.records.clicks import Clicks, Ratings, Split, table_checksum
     from strop.records.judgements import Judgements
     from strop.records.results import Advice, Arm, Difference, Figure, Receipt, Result
+    from strop.records.trained import Trained
 
 __all__ = [
     "Advice",
@@ -18,6 +19,7 @@ __all__ = [
     "Receipt",
     "Result",
     "Split",
+    "Trained",
     "table_checksum",
 ]
 
@@ -28,7 +30,6 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module 'strop.records' has no attribute {name!r}")
     from importlib import import_module
 
-    home = {"Judgements": "judgements"}.get(
-        name, "clicks" if name in ("Clicks", "Ratings", "Split", "table_checksum") else "results"
-    )
+    homes = {"Judgements": "judgements", "Trained": "trained"}
+    home = homes.get(name, "clicks" if name in ("Clicks", "Ratings", "Split", "table_checksum") else "results")
     return getattr(import_module(f"strop.records.{home}"), name)

@@ -1,0 +1,81 @@
+"""Does every item get interactions in proportion to the users who like it? BPR continued with a penalty on the spread."""
+
+from pathlib import Path
+
+import torch
+
+from strop.audits.outcome import validator
+from strop.errors import StropError
+from strop.losses.pairwise import logistic
+from strop.losses.popularity import interaction_spread
+from strop.models.recommend.clicked import ClickTable
+from strop.models.recommend.matrix_factorisation import Draws, Factors, PairwiseLearner
+from strop.records import Split, Trained
+from strop.training import fit, fit_pairs, pairwise
+
+SEARCH = {"strength": [0.3, 0.03, 0.1, 0.2, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0], "gamma": [1.0, 1.3]}
+
+
+def run(
+    data: Split,
+    *,
+    seed: int = 0,
+    strength: float = 0.3,
+    gamma: float = 1.0,
+    dimensions: int = 64,
+    rate: float = 0.05,
+    l2: float = 0.02,
+    epochs: int = 200,
+    patience: int = 30,
+    extra_epochs: int = 6,
+    extra_rate: float = 2e-3,
+    batch: int = 2048,
+    folder: Path | None = None,
+    save_seconds: float = 5.0,
+) -> Trained:
+    """Continues BPR with `strength` times the spread over items of soft interactions per like. Paper: ipl2023. Not for: logs whose popularity is not exposure at all.
+
+    strength: of the penalty; 0 is BPR trained as long.
+    gamma: how exposure grows with popularity, in [1, 2]: likes are taken as clicks^(2 - gamma). 1 takes clicks for likes.
+    seed: of vectors, order and negatives.
+    dimensions, rate, l2, epochs, patience: of the BPR model that is continued, as in the recipe bpr; l2 holds for both.
+    extra_epochs, extra_rate, batch: of the continuation, with Adam.
+    folder: where checkpoints go.
+    save_seconds: time between checkpoints.
+    """
+    if not strength >= 0:
+        raise StropError("S301", f"strength is {strength}", "strength is at least 0")
+    learner = PairwiseLearner(data.train, dimensions=dimensions, rate=rate, l2=l2, seed=seed)
+    base = fit(
+        learner,
+        epochs=epochs,
+        validate=validator(data),
+        patience=patience,
+        folder=folder and Path(folder) / "base",
+        save_seconds=save_seconds,
+        name="bpr",
+    )
+    table = ClickTable(data.train)
+    popularity = torch.from_numpy(data.train.popularity).float()
+
+    def penalty(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+        clicked = torch.sigmoid(table.scores(left, right))
+        counts = torch.zeros(len(popularity)).index_add(0, table.items, clicked)
+        return strength * interaction_spread(counts, popularity, gamma=gamma)
+
+    done = fit_pairs(
+        Factors(base.scorer),
+        Draws(data.train, seed=seed + 1),
+        objective=pairwise(logistic),
+        penalty=penalty,
+        epochs=extra_epochs,
+        rate=extra_rate,
+        l2=l2,
+        batch=batch,
+        folder=folder and Path(folder) / "continued",
+        save_seconds=save_seconds,
+        name="ipl",
+    )
+    return Trained(
+        done.scorer, base.curve + tuple((base.curve[-1][0] + e, *rest) for e, *rest in done.curve), done.skipped
+    )

@@ -1,0 +1,67 @@
+"""What if each click counted as often as it was unlikely to be shown? BPR continued with inverse propensity weights."""
+
+from pathlib import Path
+
+from strop.audits.outcome import validator
+from strop.losses.pairwise import logistic
+from strop.models.recommend.matrix_factorisation import Draws, Factors, PairwiseLearner
+from strop.records import Split, Trained
+from strop.training import fit, fit_pairs, pairwise
+from strop.weights.propensity import inverse_popularity
+
+SEARCH = {"power": [0.5, 0.1, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8, 0.9, 1.0], "clip": [10.0, 100.0]}
+
+
+def run(
+    data: Split,
+    *,
+    seed: int = 0,
+    power: float = 0.5,
+    clip: float = 10.0,
+    dimensions: int = 64,
+    rate: float = 0.05,
+    l2: float = 0.02,
+    epochs: int = 200,
+    patience: int = 30,
+    extra_epochs: int = 6,
+    extra_rate: float = 2e-3,
+    batch: int = 2048,
+    folder: Path | None = None,
+    save_seconds: float = 5.0,
+) -> Trained:
+    """Continues BPR with the weight min(1/p, clip), p = (popularity / its maximum)^power, made to have mean 1. Paper: ips2017. Not for: popularity that is liking: the weights then add noise and remove signal.
+
+    power: how exposure grows with popularity.
+    clip: the largest weight.
+    seed: of vectors, order and negatives.
+    dimensions, rate, l2, epochs, patience: of the BPR model that is continued, as in the recipe bpr; l2 holds for both.
+    extra_epochs, extra_rate, batch: of the continuation, with Adam.
+    folder: where checkpoints go.
+    save_seconds: time between checkpoints.
+    """
+    learner = PairwiseLearner(data.train, dimensions=dimensions, rate=rate, l2=l2, seed=seed)
+    base = fit(
+        learner,
+        epochs=epochs,
+        validate=validator(data),
+        patience=patience,
+        folder=folder and Path(folder) / "base",
+        save_seconds=save_seconds,
+        name="bpr",
+    )
+    weights = inverse_popularity(data.train.popularity[data.train.items], power=power, clip=clip)
+    done = fit_pairs(
+        Factors(base.scorer),
+        Draws(data.train, weights=weights, seed=seed + 1),
+        objective=pairwise(logistic),
+        epochs=extra_epochs,
+        rate=extra_rate,
+        l2=l2,
+        batch=batch,
+        folder=folder and Path(folder) / "continued",
+        save_seconds=save_seconds,
+        name="ips",
+    )
+    return Trained(
+        done.scorer, base.curve + tuple((base.curve[-1][0] + e, *rest) for e, *rest in done.curve), done.skipped
+    )

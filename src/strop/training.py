@@ -1,0 +1,281 @@
+"""How does anything here learn? The only loop over epochs, and the only mean over records."""
+
+import logging
+import math
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from strop.checkpoints import Store
+from strop.errors import StropError
+from strop.protocols import Learner, Scorer
+
+log = logging.getLogger("strop.training")
+State = dict[str, npt.NDArray[Any]]
+
+
+@dataclass
+class Fitted:
+    """What came of the loop: the model at its best epoch, and the road: (epoch, loss, validation figure or NaN) a row."""
+
+    scorer: Scorer
+    best_epoch: int
+    best: float
+    curve: tuple[tuple[float, ...], ...] = ()
+    skipped: tuple[str, ...] = ()
+
+
+@dataclass
+class _Road:
+    """Where the loop is; all of it is saved, so that a stopped run goes on as if it had not stopped."""
+
+    curve: list[list[float]] = field(default_factory=list)
+    best: float = -math.inf
+    best_epoch: int = 0
+    best_state: State = field(default_factory=dict)
+
+
+def fit(
+    learner: Learner,
+    *,
+    epochs: int,
+    validate: Callable[[Scorer], float] | None = None,
+    validate_every: int = 5,
+    patience: int = 0,
+    folder: Path | None = None,
+    save_seconds: float = 5.0,
+    pins: dict[str, Any] | None = None,
+    name: str = "training",
+) -> Fitted:
+    """Runs a learner for `epochs` and returns the model of its best validated epoch (the last where nothing validates).
+
+    validate: higher is better, called every `validate_every` epochs and after the last; patience: epochs without a new
+    best before it stops (0: never). folder: checkpoints go there every `save_seconds`, and a run found there goes on
+    from its newest sound one, to the same bytes. pins: what must not differ between the parts of a run.
+    Errors: S304 pins differ, S601 loss or parameters not finite, S303, S501, S701 as strop.checkpoints.
+    """
+    if epochs < 1:
+        raise StropError("S301", f"epochs is {epochs}", "at least one pass over the data is needed")
+    if folder is None:
+        return _loop(learner, _Road(), None, epochs, validate, validate_every, patience, save_seconds, {}, name)
+    store = Store(Path(folder))
+    with store.lock():
+        road, skipped = _resumed(learner, store, pins or {}, name)
+        done = _loop(learner, road, store, epochs, validate, validate_every, patience, save_seconds, pins or {}, name)
+    done.skipped = skipped
+    return done
+
+
+def _resumed(learner: Learner, store: Store, pins: dict[str, Any], name: str) -> tuple[_Road, tuple[str, ...]]:
+    found = store.newest()
+    if found is None:
+        return _Road(), ()
+    for key, value in pins.items():
+        if found.facts["pins"].get(key) != value:
+            message = f"{key} was {found.facts['pins'].get(key)!r} and is {value!r}"
+            raise StropError("S304", message, f"start anew in another folder, or go on with --allow-change {key}")
+    now = {k: v for k, v in found.state.items() if not k.startswith("best.")}
+    best = {k.removeprefix("best."): v for k, v in found.state.items() if k.startswith("best.")}
+    learner.load(now)
+    curve = [[math.nan if x is None else x for x in row] for row in found.facts["curve"]]
+    log.info("%s: goes on after epoch %d", name, found.step)
+    best_value = found.facts["best"]
+    return _Road(curve, -math.inf if best_value is None else best_value, found.facts["best_epoch"], best), found.skipped
+
+
+def _save(store: Store, learner: Learner, road: _Road, pins: dict[str, Any]) -> None:
+    state = {**learner.state(), **{f"best.{k}": v for k, v in road.best_state.items()}}
+    curve = [[None if math.isnan(x) else x for x in row] for row in road.curve]
+    best = None if math.isinf(road.best) else road.best
+    store.save(len(road.curve), state, {"curve": curve, "best": best, "best_epoch": road.best_epoch, "pins": pins})
+
+
+def _loop(
+    learner: Learner,
+    road: _Road,
+    store: Store | None,
+    epochs: int,
+    validate: Callable[[Scorer], float] | None,
+    validate_every: int,
+    patience: int,
+    save_seconds: float,
+    pins: dict[str, Any],
+    name: str,
+) -> Fitted:
+    saved = time.monotonic()
+    while len(road.curve) < epochs and not (patience and len(road.curve) - road.best_epoch >= patience > 0):
+        number = len(road.curve)
+        loss = learner.epoch(number)
+        if not math.isfinite(loss):
+            raise StropError("S601", f"{name}: the loss of epoch {number + 1} is {loss}", "lower the learning rate")
+        figure = math.nan
+        if validate is not None and ((number + 1) % validate_every == 0 or number + 1 == epochs):
+            figure = validate(learner.scorer())
+        road.curve.append([number + 1.0, loss, figure])
+        if validate is None or figure > road.best:
+            road.best, road.best_epoch = (figure if validate else -math.inf), number + 1
+            # without validation the newest is the best: copied once, at the end, by taking the learner as it is
+            road.best_state = {k: v.copy() for k, v in learner.state().items()} if validate else {}
+        log.info(
+            "%s: epoch %d of %d, loss %.4f", name, number + 1, epochs, loss, extra={"share": (number + 1) / epochs}
+        )
+        if store is not None and time.monotonic() - saved >= save_seconds:
+            _save(store, learner, road, pins)
+            saved = time.monotonic()
+    if store is not None:
+        _save(store, learner, road, pins)
+    if road.best_state:
+        learner.load(road.best_state)
+    return Fitted(learner.scorer(), road.best_epoch, road.best, tuple(tuple(row) for row in road.curve))
+
+
+def weighted_mean(losses: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """sum(w * l) / sum(w): the only mean. losses, weights (n,)."""
+    return (weights * losses).sum() / weights.sum()
+
+
+class PairModel(Protocol):
+    """Tensors with gradients that give users and items a vector each."""
+
+    def parameters(self) -> dict[str, torch.Tensor]: ...
+
+    def vectors(self) -> tuple[torch.Tensor, torch.Tensor]: ...
+
+    def scorer(self) -> Scorer: ...
+
+
+class PairSource(Protocol):
+    """Where the records of an epoch come from, with their rivals and weights."""
+
+    def blocks(self, epoch: int, size: int, factors: tuple[Any, Any]) -> Iterable[tuple[Any, ...]]: ...
+
+
+Objective = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+Penalty = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+def pairwise(loss: Callable[[torch.Tensor], torch.Tensor]) -> Objective:
+    """The objective of a loss on margins: user . (item - rival)."""
+
+    def objective(
+        left: torch.Tensor, right: torch.Tensor, users: torch.Tensor, items: torch.Tensor, rivals: torch.Tensor
+    ) -> torch.Tensor:
+        take = torch.nn.functional.embedding
+        return loss((take(users, left) * (take(items, right) - take(rivals, right))).sum(1))
+
+    return objective
+
+
+class PairLearner:
+    """Learns any pair model in batches with Adam: weighted mean of the objective + l2 on its parameters + a penalty.
+
+    objective(left, right, users, items, rivals) gives one loss a record; penalty(left, right) is one scalar for the
+    whole table, added to every batch. l2 is per record: half the squared norm of the free vectors that it touches.
+    """
+
+    def __init__(
+        self,
+        model: PairModel,
+        source: PairSource,
+        *,
+        objective: Objective,
+        penalty: Penalty | None = None,
+        rate: float = 2e-3,
+        l2: float = 0.0,
+        batch: int = 2048,
+    ) -> None:
+        if not rate > 0 or not l2 >= 0 or batch < 1:
+            raise StropError("S301", f"rate {rate}, l2 {l2}, batch {batch}", "rate > 0, l2 >= 0, batch >= 1")
+        self.model, self.source, self.objective, self.penalty = model, source, objective, penalty
+        self.l2, self.batch = l2, batch
+        self.named = model.parameters()
+        self.adam = torch.optim.Adam(self.named.values(), lr=rate, fused=True)
+
+    def epoch(self, number: int) -> float:
+        total, steps = 0.0, 0
+        for drawn in self.source.blocks(number, self.batch, self._factors()):
+            users, items, rivals, weights = (torch.from_numpy(a[drawn[2] >= 0]) for a in drawn)
+            if not len(users):
+                continue
+            left, right = self.model.vectors()
+            loss = weighted_mean(self.objective(left, right, users, items, rivals), weights)
+            total, steps = total + float(loss.detach()), steps + 1
+            if self.l2:
+                loss = loss + self.l2 / 2 * self._squares(users, items, rivals) / len(users)
+            if self.penalty is not None:
+                loss = loss + self.penalty(left, right)
+            self.adam.zero_grad(set_to_none=True)
+            loss.backward()
+            self.adam.step()
+        finite = all(bool(torch.isfinite(p).all()) for p in self.named.values())
+        return total / steps if finite and steps else math.nan
+
+    def _factors(self) -> tuple[Any, Any]:
+        """The vectors as they are when the epoch begins, for sources that look for hard rivals."""
+        with torch.no_grad():
+            left, right = self.model.vectors()
+        return left.detach().numpy(), right.detach().numpy()
+
+    def _squares(self, users: torch.Tensor, items: torch.Tensor, rivals: torch.Tensor) -> torch.Tensor:
+        """Sum of squares of the touched rows: the rows' norms weighted by how often each is touched."""
+        left, right = self.named["left"], self.named["right"]
+        touched = torch.bincount(torch.cat([items, rivals]), minlength=len(right)).to(right.dtype)
+        return torch.bincount(users, minlength=len(left)).to(left.dtype) @ left.square().sum(
+            1
+        ) + touched @ right.square().sum(1)
+
+    def state(self) -> State:
+        state = {name: p.detach().numpy() for name, p in self.named.items()}
+        for name, p in self.named.items():
+            held = self.adam.state.get(p, {})
+            state[f"{name}.mean"] = held["exp_avg"].numpy() if held else np.zeros(p.shape, np.float32)
+            state[f"{name}.square"] = held["exp_avg_sq"].numpy() if held else np.zeros(p.shape, np.float32)
+        steps = [float(held["step"]) for held in self.adam.state.values()]
+        return {**state, "steps": np.array(max(steps, default=0.0))}
+
+    def load(self, state: State) -> None:
+        for name, p in self.named.items():
+            p.data.copy_(torch.from_numpy(state[name].copy()))
+            mean, square = (torch.from_numpy(state[f"{name}.{part}"].copy()) for part in ("mean", "square"))
+            step = torch.tensor(float(state["steps"]))
+            self.adam.state[p] = {"step": step, "exp_avg": mean, "exp_avg_sq": square}
+
+    def scorer(self) -> Scorer:
+        return self.model.scorer()
+
+
+def fit_pairs(
+    model: PairModel,
+    source: PairSource,
+    *,
+    objective: Objective,
+    epochs: int,
+    penalty: Penalty | None = None,
+    rate: float = 2e-3,
+    l2: float = 0.0,
+    batch: int = 2048,
+    validate: Callable[[Scorer], float] | None = None,
+    patience: int = 0,
+    folder: Path | None = None,
+    save_seconds: float = 5.0,
+    name: str = "training",
+) -> Fitted:
+    """`fit` of a PairLearner; with epochs = 0 the model as it is."""
+    if epochs == 0:
+        return Fitted(model.scorer(), 0, -math.inf)
+    learner = PairLearner(model, source, objective=objective, penalty=penalty, rate=rate, l2=l2, batch=batch)
+    return fit(
+        learner,
+        epochs=epochs,
+        validate=validate,
+        patience=patience,
+        folder=folder,
+        save_seconds=save_seconds,
+        name=name,
+    )
