@@ -1,78 +1,163 @@
-"""How sure can one be of a figure, or of a difference?"""
+"""How far could a figure be off by chance, and which differences survive that question?"""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from strop.errors import StropError
+from strop.records import Figure
+
 Array = npt.NDArray[Any]
 
-
-def resamples(n: int, *, draws: int, seed: int) -> Array:
-    """(draws, n) float32: how often each of n units is drawn in each bootstrap sample of size n. Ours: a bootstrap."""
-    generator = np.random.default_rng([seed, 7])
-    counts = np.empty((draws, n), np.float32)
-    rows = max(1, (1 << 20) // max(n, 1))
-    for start in range(0, draws, rows):
-        m = min(rows, draws - start)
-        drawn = generator.integers(0, n, (m, n), np.uint32) + np.arange(m, dtype=np.uint32)[:, None] * np.uint32(n)
-        counts[start : start + m] = np.bincount(drawn.ravel(), minlength=m * n).reshape(m, n)
-    return counts
+LEVEL = 0.95  # of every interval
+BLOCK_BYTES = 32 << 20
+UNDEFINED_SHARE = 0.025  # of the draws: beyond it the interval reaches where the figure is not defined
 
 
-def percentile(samples: Array, value: float, *, level: float = 0.95, recentre: bool = False) -> tuple[float, float]:
-    """The middle `level` of bootstrap samples; recentred on the value where resampling itself shifts the figure.
+def resampled_counts(n: int, *, draws: int, seed: int) -> Iterator[Array]:
+    """Blocks (n, draws in the block) of int16 (int32 for n above 32767): how often each of n stands in each resample.
 
-    Ours: a percentile interval. A spread over items is larger in a resample, where some users count twice: its interval
-    keeps the samples' width and is moved so that their median is the value.
+    Each column sums to n; draws: in total. The counts depend on n, draws and seed only, not on the blocks.
+    Paper: efron1993
     """
-    tail = (1 - level) / 2
-    low, middle, high = np.quantile(samples, [tail, 0.5, 1 - tail])
-    shift = value - middle if recentre else 0.0
-    return float(low + shift), float(high + shift)
+    generator = np.random.default_rng(seed)
+    size = max(1, min(64, BLOCK_BYTES // (24 * n)))
+    for start in range(0, draws, size):
+        block = min(size, draws - start)
+        chosen = generator.integers(n, size=(block, n), dtype=np.int32) + n * np.arange(block)[:, None]
+        counts = np.bincount(chosen.ravel(), minlength=block * n).reshape(block, n)
+        yield np.ascontiguousarray(counts.T, dtype=np.int16 if n < 1 << 15 else np.int32)
 
 
-def two_sided(samples: Array, *, at: float = 0.0) -> float:
-    """Bootstrap p: twice the smaller share of samples on one side of `at`, with the usual + 1. Ours: a bootstrap test."""
-    n = len(samples)
-    below, above = np.count_nonzero(samples <= at), np.count_nonzero(samples >= at)
-    return min(1.0, 2 * (min(below, above) + 1) / (n + 1))
+def around(value: float, drawn: Array) -> tuple[float, float] | None:
+    """(low, high): the middle 95 % of the draws, moved so that their mean lies at the value; None where not to be had.
+
+    A resample repeats users, which adds noise to every item's count: di, mi, reo and gini rise and coverage falls in every
+    draw. Moving takes that shift out; a mean over users has none. drawn: (draws,), NaN where undefined, which more than
+    2.5 % of the draws must not be.
+    Paper: efron1993
+    """
+    defined = drawn[np.isfinite(drawn)]
+    if not np.isfinite(value) or len(defined) < max(2, (1 - UNDEFINED_SHARE) * len(drawn)):
+        return None
+    low, high = np.quantile(defined, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]) + (value - defined.mean())
+    return float(low), float(high)
 
 
-def paired_t(differences: Array, *, level: float = 0.95) -> tuple[float, float, float, float]:
-    """(mean, low, high, two-sided p) of paired differences over n >= 2 seeds, by Student's t. Ours: a t interval."""
+def two_sided_p(value: float, drawn: Array) -> float | None:
+    """Twice the smaller share of the draws, moved as in `around`, on either side of 0; never below 2 / (draws + 1).
+
+    The p value of "the difference is 0"; it is below 0.05 where the interval leaves 0 out. None where there is no interval.
+    Paper: efron1993
+    """
+    if around(value, drawn) is None:
+        return None
+    defined = drawn[np.isfinite(drawn)]
+    moved = defined + (value - defined.mean())
+    beyond = min(int((moved <= 0).sum()), int((moved >= 0).sum()))
+    return min(1.0, 2 * (1 + beyond) / (1 + len(moved)))
+
+
+def bootstrap_mean(
+    values: Array, *, draws: int = 2000, seed: int = 0, clusters: Array | None = None
+) -> tuple[float, float, float]:
+    """(mean, low, high) over records, by resampling records, or whole clusters of them (users, questions).
+
+    values: (n,), finite; clusters: (n,) labels, None for every record its own. The mean is over records, so a large
+    cluster counts more. Errors: S202 fewer than two records or clusters, S203 not finite, S214.
+    Paper: efron1993
+    """
+    values = np.asarray(values, np.float64)
+    if not np.isfinite(values).all():
+        raise StropError("S203", "a value is not a finite number", "leave undefined values out before")
+    if clusters is not None and len(clusters) != len(values):
+        raise StropError("S214", f"{len(clusters)} clusters for {len(values)} values")
+    groups = np.arange(len(values)) if clusters is None else np.unique(clusters, return_inverse=True)[1]
+    sums, sizes = np.bincount(groups, weights=values), np.bincount(groups)
+    if len(sizes) < 2:
+        raise StropError("S202", f"{len(sizes)} records or clusters", "an interval needs two at least")
+    drawn = np.concatenate([sums @ w / (sizes @ w) for w in resampled_counts(len(sizes), draws=draws, seed=seed)])
+    mean = float(values.mean())
+    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return mean, float(low), float(high)
+
+
+def paired_t(differences: Sequence[float] | Array) -> tuple[float, float | None, float | None, float | None]:
+    """(mean, low, high, p) of differences paired by seed: mean +- t(n - 1, 0.975) s / sqrt(n), s with n - 1.
+
+    p is two-sided, for a mean of 0. One difference has neither interval nor p (None); equal ones have an interval of
+    width 0. Errors: S202 no difference, S203 one is not finite. Not for fewer than 3 seeds: the interval says nothing.
+    Paper: student1908
+    """
     from scipy.special import stdtr, stdtrit
 
-    n = len(differences)
-    mean, error = float(np.mean(differences)), float(np.std(differences, ddof=1) / np.sqrt(n))
-    half = float(stdtrit(n - 1, 0.5 + level / 2)) * error
+    values = np.asarray(differences, np.float64)
+    if not len(values):
+        raise StropError("S202", "no difference")
+    if not np.isfinite(values).all():
+        raise StropError("S203", "a difference is not a finite number")
+    mean, n = float(values.mean()), len(values)
+    if n < 2:
+        return mean, None, None, None
+    error = float(values.std(ddof=1)) / np.sqrt(n)
+    half = float(stdtrit(n - 1, (1 + LEVEL) / 2)) * error
     p = float(2 * stdtr(n - 1, -abs(mean) / error)) if error > 0 else float(mean == 0)
     return mean, mean - half, mean + half, p
 
 
-def wider(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
-    """Of two intervals the one that is wider: two sources of chance, the larger counts. Ours: a rule of evidence."""
-    return one if one[1] - one[0] >= other[1] - other[0] else other
+def holm(p_values: Sequence[float | None] | Array) -> Array:
+    """Adjusted p, float64, same order: the i-th smallest of m becomes max over j <= i of min(1, (m - j + 1) p_j).
 
-
-def holm(p_values: Array) -> Array:
-    """Adjusted p-values, in the order given. Paper: holm1979."""
-    p = np.asarray(p_values, np.float64)
-    order = np.argsort(p, kind="stable")
-    adjusted = np.maximum.accumulate(p[order] * (len(p) - np.arange(len(p))))
-    out = np.empty(len(p))
-    out[order] = np.minimum(adjusted, 1)
-    return out
-
-
-def non_inferior(low: float, *, margin: float) -> bool:
-    """No worse: the interval's lower bound, not the point, stays above -margin (margin >= 0). Ours: non-inferiority."""
-    return low > -margin
-
-
-def detectable(low: float, high: float) -> float:
-    """The smallest true difference that an interval this wide shows 8 times in 10: half width x (1.96 + 0.84) / 1.96.
-
-    Ours: a normal approximation.
+    Calling differences where this is below 0.05 makes one false call in 20 families at most. None and NaN stay NaN and
+    are not counted. Errors: S211 a p outside [0, 1].
+    Paper: holm1979
     """
-    return (high - low) / 2 * (1.96 + 0.84) / 1.96
+    p = np.asarray(p_values, np.float64)
+    known = np.flatnonzero(~np.isnan(p))
+    if ((p[known] < 0) | (p[known] > 1)).any():
+        raise StropError("S211", "a p value is outside [0, 1]")
+    order = known[np.argsort(p[known], kind="stable")]
+    adjusted = p.copy()
+    adjusted[order] = np.maximum.accumulate(np.minimum(1, np.arange(len(order), 0, -1) * p[order]))
+    return adjusted
+
+
+def wider(first: Figure, second: Figure) -> Figure:
+    """Of two figures of the same thing (over seeds, over users), the one whose interval is wider; no interval loses.
+
+    Ours: of two sources of chance the wider one is reported.
+    """
+
+    def width(figure: Figure) -> float:
+        return -1.0 if figure.low is None or figure.high is None else figure.high - figure.low
+
+    return second if width(second) > width(first) else first
+
+
+def non_inferior(low: float | None, margin: float) -> bool | None:
+    """Whether "no worse" is shown: the lower bound of (ours - theirs), higher being better, lies above -margin.
+
+    margin: above 0, in the figure's unit, fixed before. None where there is no bound. Errors: S301. Not for "no
+    difference was found": a wide interval shows nothing. Ours: the interval's bound, not the point, passes the margin.
+    """
+    if not margin > 0:
+        raise StropError("S301", f"the margin is {margin}", "allowed: above 0, fixed before the run")
+    return None if low is None else low > -margin
+
+
+def minimum_detectable(low: float | None, high: float | None, *, power: float = 0.8) -> float | None:
+    """The true difference that would be found with this power: (high - low) / 2 * (1 + z(power) / z(0.975)).
+
+    From a normal interval: its half-width is z(0.975) standard errors, and finding a difference with this power takes
+    z(0.975) + z(power) of them: at power 0.8, 1.43 half-widths. None without an interval. Errors: S301 power outside
+    [0.5, 1). Ours: the usual formula of sample sizes, read backwards.
+    """
+    from scipy.special import ndtri
+
+    if not 0.5 <= power < 1:
+        raise StropError("S301", f"power is {power}", "allowed: from 0.5 to below 1")
+    if low is None or high is None:
+        return None
+    return (high - low) / 2 * (1 + float(ndtri(power)) / float(ndtri((1 + LEVEL) / 2)))

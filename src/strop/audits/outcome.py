@@ -16,7 +16,7 @@ def validator(data: Split, *, k: int = K) -> Callable[[Scorer], float]:
 
     def figure(scorer: Scorer) -> float:
         top = top_k(scorer, [data.train], k=k)
-        return float(per_user(top, data.validation, k=k)[2]["ndcg"].mean())
+        return float(per_user(top, data.validation, k=k)[1]["ndcg"].mean())
 
     return figure
 

@@ -1,0 +1,49 @@
+"""What lists does another tool's output stand for, once what a user knows already is taken out?"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from strop.audits.ranking import top_k
+from strop.records import Split
+
+Array = npt.NDArray[Any]
+
+
+class _Table:
+    """A dense score matrix as a Scorer."""
+
+    def __init__(self, scores: Array) -> None:
+        self.scores = scores
+        self.n_users, self.n_items = scores.shape
+
+    def score(self, users: Array) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(self.scores[users], np.float32))
+
+    def score_list(self, items: Array) -> torch.Tensor:
+        raise NotImplementedError
+
+    similar = state = score_list
+
+
+def top_of(given: Array, data: Split, *, k: int = 20) -> Array:
+    """(n_users, k) lists from scores (n_users, n_items, floating) or from lists (n_users, any, integer; -1 fills).
+
+    Items of train (and of validation, where the test part is measured) are taken out, and the rest moves up.
+    Ours: bring your own.
+    """
+    seen = [data.train] if data.test is None else [data.train, data.validation]
+    if np.issubdtype(given.dtype, np.floating):
+        return top_k(_Table(given), seen, k=k)  # type: ignore[arg-type]
+    kept = given >= 0
+    for part in seen:
+        keys = part.users.astype(np.int64) * part.n_items + part.items
+        rows = np.arange(len(given))[:, None] * np.int64(part.n_items)
+        kept &= ~np.isin(rows + given, keys, assume_unique=False)
+    order = np.argsort(~kept, axis=1, kind="stable")[:, :k]
+    lists = np.where(np.take_along_axis(kept, order, 1), np.take_along_axis(given, order, 1), -1)
+    out = np.full((len(given), k), -1, np.int32)
+    out[:, : lists.shape[1]] = lists
+    return out
