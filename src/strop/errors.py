@@ -40,7 +40,7 @@ CODES: dict[str, Code] = {
     "S217": Code(DATA, "a checksum differs", "The data are not those that the run, or the published source, was pinned to."),
     # S3: settings and models
     "S301": Code(SETTING, "setting out of its range", "A setting has a value outside the range in which the method is defined."),
-    "S302": Code(SETTING, "not a run folder", "The folder holds no run that strop wrote, or its run.json is damaged."),
+    "S302": Code(SETTING, "not a run folder", "The folder holds no run that strop wrote, or a file in it (run.json, the model) is damaged."),
     "S303": Code(SETTING, "no sound checkpoint", "Every checkpoint in the folder is damaged. Each was named, with what is wrong with it."),
     "S304": Code(SETTING, "the run has changed", "Data, code, torch build, thread count or device differ from those that the run was started with. `--allow-change NAME` goes on, and the result is then reported as not bit-exact."),
     "S305": Code(SETTING, "not identified", "The quantity cannot be told from this kind of record (single labels, no clean slice, no second rater): no number is better than a wrong one."),
