@@ -22,12 +22,12 @@ State = dict[str, npt.NDArray[Any]]
 
 @dataclass
 class Fitted:
-    """What came of the loop: the model at its best epoch, and the road: (epoch, loss, validation figure or NaN) a row."""
+    """What came of the loop: the model at its best epoch, and the road: (epoch, loss, validation figure or None) a row."""
 
     scorer: Scorer
     best_epoch: int
     best: float
-    curve: tuple[tuple[float, ...], ...] = ()
+    curve: tuple[tuple[float | None, ...], ...] = ()
     skipped: tuple[str, ...] = ()
 
 
@@ -35,7 +35,7 @@ class Fitted:
 class _Road:
     """Where the loop is; all of it is saved, so that a stopped run goes on as if it had not stopped."""
 
-    curve: list[list[float]] = field(default_factory=list)
+    curve: list[list[float | None]] = field(default_factory=list)
     best: float = -math.inf
     best_epoch: int = 0
     best_state: State = field(default_factory=dict)
@@ -83,17 +83,17 @@ def _resumed(learner: Learner, store: Store, pins: dict[str, Any], name: str) ->
     now = {k: v for k, v in found.state.items() if not k.startswith("best.")}
     best = {k.removeprefix("best."): v for k, v in found.state.items() if k.startswith("best.")}
     learner.load(now)
-    curve = [[math.nan if x is None else x for x in row] for row in found.facts["curve"]]
     log.info("%s: goes on after epoch %d", name, found.step)
     best_value = found.facts["best"]
-    return _Road(curve, -math.inf if best_value is None else best_value, found.facts["best_epoch"], best), found.skipped
+    return _Road(
+        found.facts["curve"], -math.inf if best_value is None else best_value, found.facts["best_epoch"], best
+    ), found.skipped
 
 
 def _save(store: Store, learner: Learner, road: _Road, pins: dict[str, Any]) -> None:
     state = {**learner.state(), **{f"best.{k}": v for k, v in road.best_state.items()}}
-    curve = [[None if math.isnan(x) else x for x in row] for row in road.curve]
     best = None if math.isinf(road.best) else road.best
-    store.save(len(road.curve), state, {"curve": curve, "best": best, "best_epoch": road.best_epoch, "pins": pins})
+    store.save(len(road.curve), state, {"curve": road.curve, "best": best, "best_epoch": road.best_epoch, "pins": pins})
 
 
 def _loop(
@@ -114,12 +114,12 @@ def _loop(
         loss = learner.epoch(number)
         if not math.isfinite(loss):
             raise StropError("S601", f"{name}: the loss of epoch {number + 1} is {loss}", "lower the learning rate")
-        figure = math.nan
+        figure = None
         if validate is not None and ((number + 1) % validate_every == 0 or number + 1 == epochs):
             figure = validate(learner.scorer())
         road.curve.append([number + 1.0, loss, figure])
-        if validate is None or figure > road.best:
-            road.best, road.best_epoch = (figure if validate else -math.inf), number + 1
+        if validate is None or (figure is not None and figure > road.best):
+            road.best, road.best_epoch = (-math.inf if figure is None else figure), number + 1
             # without validation the newest is the best: copied once, at the end, by taking the learner as it is
             road.best_state = {k: v.copy() for k, v in learner.state().items()} if validate else {}
         log.info(

@@ -4,28 +4,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
-from strop.audits.ranking import top_k
+from strop.audits.ranking import top_k_of_scores
 from strop.records import Split
 
 Array = npt.NDArray[Any]
-
-
-class _Table:
-    """A dense score matrix as a Scorer."""
-
-    def __init__(self, scores: Array) -> None:
-        self.scores = scores
-        self.n_users, self.n_items = scores.shape
-
-    def score(self, users: Array) -> torch.Tensor:
-        return torch.from_numpy(np.ascontiguousarray(self.scores[users], np.float32))
-
-    def score_list(self, items: Array) -> torch.Tensor:
-        raise NotImplementedError
-
-    similar = state = score_list
 
 
 def top_of(given: Array, data: Split, *, k: int = 20) -> Array:
@@ -36,7 +19,7 @@ def top_of(given: Array, data: Split, *, k: int = 20) -> Array:
     """
     seen = [data.train] if data.test is None else [data.train, data.validation]
     if np.issubdtype(given.dtype, np.floating):
-        return top_k(_Table(given), seen, k=k)  # type: ignore[arg-type]
+        return top_k_of_scores(given, seen, k=k)
     kept = given >= 0
     for part in seen:
         keys = part.users.astype(np.int64) * part.n_items + part.items

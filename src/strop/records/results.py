@@ -21,15 +21,15 @@ class Figure:
 class Arm:
     """One method of a comparison: its figures on the test part (validation where there is no test), and what it took.
 
-    settings: the recipe's keywords; curve: (epoch, loss, validation figure or None) a row;
-    points: per popularity group of items, (mean popularity, share of clicks, share of recommendations, hit share).
+    settings: the recipe's keywords; curve: (epoch, loss, NDCG@20 on validation or None) a row;
+    points: per popularity group of items, (mean popularity, share of clicks, of recommendations, of likes, of hits).
     """
 
     name: str
     figures: tuple[Figure, ...]
     settings: dict[str, Any] = field(default_factory=dict)
-    curve: tuple[tuple[float, ...], ...] = ()
-    points: tuple[tuple[float, ...], ...] = ()
+    curve: tuple[tuple[float | None, ...], ...] = ()
+    points: tuple[tuple[float | None, ...], ...] = ()
     cost: dict[str, float] = field(default_factory=dict)
     trials: int = 0
     note: str = ""

@@ -9,10 +9,10 @@ from strop.protocols import Scorer
 class Trained:
     """A fitted model with its road.
 
-    curve: (epoch, loss, validation NDCG@20 or NaN) a row; validation: the best of them, None where nothing validated;
+    curve: (epoch, loss, validation NDCG@20 or None) a row;
     notes: what a reader must know, a sentence each.
     """
 
     scorer: Scorer
-    curve: tuple[tuple[float, ...], ...] = ()
+    curve: tuple[tuple[float | None, ...], ...] = ()
     notes: tuple[str, ...] = ()
