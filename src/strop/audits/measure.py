@@ -99,6 +99,12 @@ class Measured:
         """Every figure by its full name, without an interval; NaN where undefined."""
         return {name: float(value[0]) for name, value in self._values(self.tally.observed).items()}
 
+    def value(self, name: str) -> float | None:
+        """The figure of that full name, None where undefined. Errors: S102."""
+        if name not in self.values:
+            raise StropError("S102", f'no figure "{name}"{suggestion(name, list(self.values))}')
+        return None if np.isnan(self.values[name]) else self.values[name]
+
     def resampled(self, draws: int, seed: int) -> dict[str, Array]:
         """Every figure in every resample of the users, (draws,), NaN where undefined; kept for the next comparison.
 
