@@ -5,6 +5,7 @@ from typing import Any
 
 from strop.audits.measure import GAMMAS, Measured, measure
 from strop.audits.ranking import per_user, top_k
+from strop.errors import StropError
 from strop.protocols import Scorer
 from strop.records import Arm, Split
 
@@ -12,7 +13,12 @@ K = 20
 
 
 def validator(data: Split, *, k: int = K) -> Callable[[Scorer], float]:
-    """NDCG@K on the validation part, by full ranking: what every selection in the house goes by. Ours: a rule."""
+    """NDCG@K on the validation part, by full ranking: what every selection in the house goes by. Ours: a rule.
+
+    Errors: S209 nobody likes anything there.
+    """
+    if not len(data.validation):
+        raise StropError("S209", "the validation part has no click", "give it a larger share, or more data")
 
     def figure(scorer: Scorer) -> float:
         top = top_k(scorer, [data.train], k=k)
@@ -38,7 +44,7 @@ def arm(
     *,
     draws: int = 2000,
     settings: dict[str, Any] | None = None,
-    curve: tuple[tuple[float, ...], ...] = (),
+    curve: tuple[tuple[float | None, ...], ...] = (),
     cost: dict[str, float] | None = None,
     trials: int = 0,
     note: str = "",

@@ -13,6 +13,7 @@ from numba import njit
 BLOCK = 8192  # records drawn before they are learned from: their buffers fit the first cache
 GROUP = 16  # records that stay together: a cache line of int32
 LOSS_SAMPLE = 16  # the loss is averaged over every 16th record: its logarithm would cost a fifth of the epoch
+HALF = np.float32(0.5)
 TRIES = 100  # draws before a record of a user who clicked nearly everything is passed over
 # no `nnan`, `ninf`: a diverged run must be seen, and exp may overflow to infinity on its way to a gradient of 0
 FLAGS: dict[str, Any] = {
@@ -144,7 +145,8 @@ def learn(drawn, kind, x, factors, sums, rates, l2):
     """One step of row-wise Adagrad a record of `drawn`, in order; returns the sampled sum of weight x loss and of weights.
 
     factors = (left, right, bias); sums = their sums of squared gradients, a row each; rates = (rate, bias_rate): a
-    bias_rate of 0 leaves the biases alone. The gradient of a record is weight * slope; l2 decays the rows it touches.
+    bias_rate of 0 leaves the biases alone. The gradient of a record is weight * slope; weight * l2 decays the rows it
+    touches, with the same step, but takes no more than half of a row: where a row had next to no gradient the step is huge.
     """
     users, items, rivals, weights = drawn
     left, right, bias = factors
@@ -163,7 +165,7 @@ def learn(drawn, kind, x, factors, sums, rates, l2):
             margin += p * gap
             user_square += p * p
             gap_square += gap * gap
-        if place % LOSS_SAMPLE == 0:
+        if place % LOSS_SAMPLE == 0 or total_weight == 0:  # a short or passed-over block has a loss too
             total += weights[place] * _loss(kind, margin, x)
             total_weight += weights[place]
         g = -weights[place] * _slope(kind, margin, x)
@@ -174,14 +176,19 @@ def learn(drawn, kind, x, factors, sums, rates, l2):
         rate_u = rate / np.sqrt(left_sum[u])
         rate_i = rate / np.sqrt(right_sum[i])
         rate_j = rate / np.sqrt(right_sum[j])
+        decay = weights[place] * l2
+        keep_u = max(np.float32(1) - rate_u * decay, HALF)
+        keep_i = max(np.float32(1) - rate_i * decay, HALF)
+        keep_j = max(np.float32(1) - rate_j * decay, HALF)
+        rate_u, rate_i, rate_j = rate_u * g, rate_i * g, rate_j * g
         for k in range(dimensions):
             p, a, b = left[u, k], right[i, k], right[j, k]
-            left[u, k] = p + rate_u * (g * (a - b) - l2 * p)
-            right[i, k] = a + rate_i * (g * p - l2 * a)
-            right[j, k] = b - rate_j * (g * p + l2 * b)
+            left[u, k] = keep_u * p + rate_u * (a - b)
+            right[i, k] = keep_i * a + rate_i * p
+            right[j, k] = keep_j * b - rate_j * p
         if bias_rate > 0:
             bias_sum[i] += g * g
             bias_sum[j] += g * g
-            bias[i] += bias_rate / np.sqrt(bias_sum[i]) * (g - l2 * bias[i])
-            bias[j] -= bias_rate / np.sqrt(bias_sum[j]) * (g + l2 * bias[j])
+            bias[i] += bias_rate / np.sqrt(bias_sum[i]) * (g - decay * bias[i])
+            bias[j] -= bias_rate / np.sqrt(bias_sum[j]) * (g + decay * bias[j])
     return total, total_weight

@@ -121,7 +121,8 @@ class PairwiseLearner:
     """Matrix factorisation from weighted pairs with any loss of strop.losses.pairwise, in compiled passes.
 
     One record at a time: row-wise Adagrad on left[u], right[i], right[j], L2 on the rows a record touches. loss and
-    parameter as there (slope, width, target, q). biased: whether each item has a bias of its own.
+    parameter as there (slope, width, target, q). bias_rate: of each item's own bias, 0 for none.
+    Errors: S209 nobody has an item left to compare with, S301 settings.
     """
 
     def __init__(
@@ -141,6 +142,9 @@ class PairwiseLearner:
         check_above("rate", rate, 0)
         check_least("bias_rate", bias_rate, 0)
         check_least("l2", l2, 0)
+        low, high = {"logistic": (-np.inf, np.inf), "generalised_cross_entropy": (0, 1)}.get(loss, (0, np.inf))
+        if not low < parameter <= high or np.isinf(parameter):
+            raise StropError("S301", f"parameter is {parameter}", f"allowed for the loss {loss}: ({low}, {high}]")
         self.draws = draws or Draws(clicks, seed=seed)
         self.loss, self.parameter = kernel.LOSSES[loss], np.float32(parameter)
         self.rates, self.l2 = (np.float32(rate), np.float32(bias_rate)), np.float32(l2)
@@ -154,8 +158,12 @@ class PairwiseLearner:
         factors = (self.left, self.right, self.bias)
         for drawn in self.draws.blocks(number, kernel.BLOCK, factors[:2]):
             total += kernel.learn(drawn, self.loss, self.parameter, factors, self.sums, self.rates, self.l2)
+        if total[1] == 0:
+            raise StropError(
+                "S209", "no user has an item left that they did not click", "keep more items, or fewer clicks"
+            )
         finite = all(np.isfinite(a).all() for a in factors)
-        return float(total[0] / total[1]) if finite and total[1] else float("nan")
+        return float(total[0] / total[1]) if finite else float("nan")
 
     def state(self) -> dict[str, npt.NDArray[np.generic]]:
         names = ("left_sum", "right_sum", "bias_sum")
