@@ -25,7 +25,7 @@ ALLOWED = {
 ROOMS_BELOW = set(ALLOWED) - {"report", "catalogue"}
 ALLOWED["attacks"] = ROOMS_BELOW
 ALLOWED["recipes"] = ROOMS_BELOW | {"attacks"}
-ALLOWED["experiments"] = ALLOWED["recipes"] | {"recipes"}
+ALLOWED["experiments"] = ALLOWED["recipes"] | {"recipes", "catalogue"}
 FRONT = {"catalogue", "errors", "report", "records"}
 THIRD_PARTY = {
     "transformers": {"models/language"},

@@ -2,6 +2,8 @@
 
 import logging
 import math
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -108,31 +110,68 @@ def _loop(
     pins: dict[str, Any],
     name: str,
 ) -> Fitted:
-    saved = time.monotonic()
-    while len(road.curve) < epochs and not (patience and len(road.curve) - road.best_epoch >= patience > 0):
-        number = len(road.curve)
-        loss = learner.epoch(number)
-        if not math.isfinite(loss):
-            raise StropError("S601", f"{name}: the loss of epoch {number + 1} is {loss}", "lower the learning rate")
-        figure = None
-        if validate is not None and ((number + 1) % validate_every == 0 or number + 1 == epochs):
-            figure = validate(learner.scorer())
-        road.curve.append([number + 1.0, loss, figure])
-        if validate is None or (figure is not None and figure > road.best):
-            road.best, road.best_epoch = (-math.inf if figure is None else figure), number + 1
-            # without validation the newest is the best: copied once, at the end, by taking the learner as it is
-            road.best_state = {k: v.copy() for k, v in learner.state().items()} if validate else {}
-        log.info(
-            "%s: epoch %d of %d, loss %.4f", name, number + 1, epochs, loss, extra={"share": (number + 1) / epochs}
-        )
-        if store is not None and time.monotonic() - saved >= save_seconds:
+    saved, stop = time.monotonic(), _Stop() if store is not None else None
+    try:
+        while len(road.curve) < epochs and not (patience and len(road.curve) - road.best_epoch >= patience > 0):
+            _advance(learner, road, epochs, validate, validate_every, name)
+            if store is not None and (stop.asked or time.monotonic() - saved >= save_seconds):
+                _save(store, learner, road, pins)
+                saved = time.monotonic()
+            if stop is not None and stop.asked:
+                log.info("%s: stopped and saved after epoch %d", name, len(road.curve))
+                raise KeyboardInterrupt
+        if store is not None:
             _save(store, learner, road, pins)
-            saved = time.monotonic()
-    if store is not None:
-        _save(store, learner, road, pins)
+    finally:
+        if stop is not None:
+            stop.restore()
     if road.best_state:
         learner.load(road.best_state)
     return Fitted(learner.scorer(), road.best_epoch, road.best, tuple(tuple(row) for row in road.curve))
+
+
+class _Stop:
+    """Ctrl-C once: finish the epoch, save, stop; twice: stop at once. Only the main thread hears signals."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._before = (
+            signal.signal(signal.SIGINT, self._hear) if threading.current_thread() is threading.main_thread() else None
+        )
+
+    def _hear(self, number: int, frame: Any) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+    def restore(self) -> None:
+        """Gives the signal back to whoever had it."""
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+
+
+def _advance(
+    learner: Learner,
+    road: _Road,
+    epochs: int,
+    validate: Callable[[Scorer], float] | None,
+    validate_every: int,
+    name: str,
+) -> None:
+    """One epoch: learn, look whether it went astray, validate, remember the best."""
+    number = len(road.curve)
+    loss = learner.epoch(number)
+    if not math.isfinite(loss):
+        raise StropError("S601", f"{name}: the loss of epoch {number + 1} is {loss}", "lower the learning rate")
+    figure = None
+    if validate is not None and ((number + 1) % validate_every == 0 or number + 1 == epochs):
+        figure = validate(learner.scorer())
+    road.curve.append([number + 1.0, loss, figure])
+    if validate is None or (figure is not None and figure > road.best):
+        road.best, road.best_epoch = (-math.inf if figure is None else figure), number + 1
+        # without validation the newest is the best: taken once, at the end, from the learner as it is
+        road.best_state = {k: v.copy() for k, v in learner.state().items()} if validate else {}
+    log.info("%s: epoch %d of %d, loss %.4f", name, number + 1, epochs, loss, extra={"share": (number + 1) / epochs})
 
 
 def weighted_mean(losses: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:

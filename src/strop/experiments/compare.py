@@ -48,14 +48,14 @@ def _tried(name: str, data: Split, settings: dict[str, Any], fixed: dict[str, An
     return Trial(settings, *(found.values[f] for f in ("recall@20", "ndcg@20", "reo@20")))
 
 
-def chosen(trials: list[Trial], reference: Trial | None) -> Trial:
-    """The best NDCG@20; for an arm that lowers bias the lowest REO whose recall keeps KEPT of the reference's."""
+def chosen(trials: list[Trial], reference: Trial | None, *, kept_share: float = KEPT) -> Trial:
+    """The best NDCG@20; for an arm that lowers bias the lowest REO whose recall keeps `kept_share` of the reference's."""
     ran = [t for t in trials if t.ndcg is not None]
     if not ran:
         raise StropError("S601", trials[0].note or "no trial could be run", "other settings, or leave this arm out")
     if reference is None or reference.recall is None:
         return max(ran, key=lambda t: t.ndcg or 0.0)
-    kept = [t for t in ran if (t.recall or 0) >= KEPT * reference.recall]
+    kept = [t for t in ran if (t.recall or 0) >= kept_share * reference.recall]
     if not kept:
         return max(ran, key=lambda t: t.recall or 0.0)
     return min(kept, key=lambda t: np.inf if t.reo is None or np.isnan(t.reo) else t.reo)
@@ -156,7 +156,7 @@ def compare(
         made[name] = _over_seeds(per_seed, len(tried))
         log.info("%s: done", name)
     for name, top in (lists or {}).items():
-        made[name], found = _outside(name, top, data, draws)
+        made[name], found = outside(name, top, data, draws)
         runs[name] = [found] * seeds
     gaps = differences(runs, baseline=baseline, draws=draws)
     verdict = verdict_of(list(made.values()), gaps, baseline)
@@ -180,10 +180,15 @@ def compare(
     )
 
 
-def _outside(name: str, top: Any, data: Split, draws: int) -> tuple[Arm, Measured]:
+def outside(name: str, top: Any, data: Split, draws: int) -> tuple[Arm, Measured]:
     truth = data.validation if data.test is None else data.test
     found = measure(top, train=data.train, truth=truth)
     return arm(name, found, draws=draws, note="lists made by another tool"), found
+
+
+def recall_of(arm: Arm) -> Figure:
+    """An arm's recall@20."""
+    return arm.figure("recall@20")
 
 
 def about(data: Split) -> dict[str, Any]:

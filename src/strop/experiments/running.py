@@ -88,14 +88,16 @@ def run_arm(
     return made, found, trained
 
 
-def anchors(data: Split, *, seed: int, skip: tuple[str, ...] = (), draws: int = 2000) -> tuple[list[Arm], list[str]]:
+def anchors(
+    data: Split, *, seed: int, skip: tuple[str, ...] = (), draws: int = 2000
+) -> tuple[list[tuple[Arm, Measured]], list[str]]:
     """Popularity, EASE and iALS with their defaults, and a sentence for each that does not fit into its memory."""
     arms, notes = [], []
     for name in ANCHORS:
         if name in skip:
             continue
         try:
-            arms.append(run_arm(name, data, seed=seed, settings={}, draws=draws)[0])
+            arms.append(run_arm(name, data, seed=seed, settings={}, draws=draws)[:2])
         except StropError as error:
             if error.code != "S502":
                 raise

@@ -5,7 +5,7 @@ import numpy as np
 from strop.audits.outcome import validator
 from strop.errors import StropError
 from strop.models.recommend.matrix_factorisation import MatrixFactorisation, PairwiseLearner
-from strop.records import Split, Trained
+from strop.records import Clicks, Split, Trained
 from strop.training import fit
 
 SEARCH = {
@@ -56,6 +56,10 @@ def run(
         raise StropError("S301", f"strength is {strength}", "strength is at least 0")
     learner = PairwiseLearner(data.train, dimensions=dimensions, rate=rate, l2=l2, seed=seed)
     done = fit(learner, epochs=epochs, validate=validator(data), patience=patience, name="bpr")
-    model = done.scorer
-    bias = model.bias.numpy() - np.float32(strength) * np.log1p(data.train.popularity).astype(np.float32)
-    return Trained(MatrixFactorisation(model.left.numpy(), model.right.numpy(), bias), done.curve)
+    return Trained(rerank(done.scorer, data.train, strength=strength), done.curve)
+
+
+def rerank(model: MatrixFactorisation, train: Clicks, *, strength: float) -> MatrixFactorisation:
+    """The model with strength * log(1 + popularity) taken off each item's score."""
+    bias = model.bias.numpy() - np.float32(strength) * np.log1p(train.popularity).astype(np.float32)
+    return MatrixFactorisation(model.left.numpy(), model.right.numpy(), bias)

@@ -9,6 +9,7 @@ from strop.errors import StropError, suggestion
 from strop.protocols import Scorer
 
 HOMES = {
+    "adjusted_factorisation": "strop.models.recommend.adjusted.AdjustedFactorisation",
     "chance": "strop.models.recommend.chance.Chance",
     "ease": "strop.models.recommend.ease.Ease",
     "ials": "strop.models.recommend.ials.Ials",

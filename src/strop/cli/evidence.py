@@ -1,0 +1,45 @@
+"""strop evidence: the experiment behind a method's claim, under the rule that was committed before it."""
+
+from pathlib import Path
+
+import click
+
+from strop.cli.shared import narrate
+from strop.errors import StropError, suggestion
+
+METHODS = ("ipl",)
+
+
+@click.command(
+    "evidence",
+    help="Run the experiment behind a method's claim.\n\n\b\n  strop evidence ipl\n  strop evidence ipl --jobs 2 --show",
+)
+@click.argument("method")
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    default=Path("evidence"),
+    show_default=True,
+    help="Where rules and receipts lie.",
+)
+@click.option("--jobs", default=1, show_default=True, help="Processes.")
+@click.option("--show", is_flag=True, help="Only show the receipt that is there.")
+@click.option("-q", "--quiet", is_flag=True, help="No narration.")
+def command(method: str, folder: Path, jobs: int, show: bool, quiet: bool) -> None:
+    """Runs all splits (those already done are kept), and writes result.json and figure.svg."""
+    if method not in METHODS:
+        raise StropError(
+            "S102", f'no receipt for "{method}"{suggestion(method, list(METHODS))}', "all: " + ", ".join(METHODS)
+        )
+    from strop.report import store, terminal
+
+    place = folder / method
+    if not show:
+        narrate(quiet)
+        from strop.experiments.receipts import run
+        from strop.report.figures import receipt_svg
+
+        receipt = run(method, place, jobs=jobs)
+        store.write(receipt, place / "result.json")
+        store.write_bytes(receipt_svg(receipt).encode(), place / "figure.svg")
+    click.echo(terminal.table(store.read(place / "result.json"), width=100))
