@@ -1,5 +1,6 @@
 """How does anything here learn? The only loop over epochs, and the only mean over records."""
 
+import json
 import logging
 import math
 import signal
@@ -78,7 +79,7 @@ def _resumed(learner: Learner, store: Store, pins: dict[str, Any], name: str) ->
     found = store.newest()
     if found is None:
         return _Road(), ()
-    for key, value in pins.items():
+    for key, value in json.loads(json.dumps(pins)).items():  # as they come back from a file: tuples are lists
         if found.facts["pins"].get(key) != value:
             message = f"{key} was {found.facts['pins'].get(key)!r} and is {value!r}"
             raise StropError("S304", message, f"start anew in another folder, or go on with --allow-change {key}")
@@ -215,7 +216,8 @@ class PairLearner:
     """Learns any pair model in batches with Adam: weighted mean of the objective + l2 on its parameters + a penalty.
 
     objective(left, right, users, items, rivals) gives one loss a record; penalty(left, right) is one scalar for the
-    whole table, added to every batch. l2 is per record: half the squared norm of the free vectors that it touches.
+    whole table, added to every batch. l2 is per record, and weighted with it: half the squared norm of the free vectors
+    that it touches. Errors: S209 nobody has an item left to compare with, S301 settings.
     """
 
     def __init__(
@@ -240,20 +242,24 @@ class PairLearner:
         total, steps = 0.0, 0
         for drawn in self.source.blocks(number, self.batch, self._factors()):
             users, items, rivals, weights = (torch.from_numpy(a[drawn[2] >= 0]) for a in drawn)
-            if not len(users):
+            if not weights.any():
                 continue
             left, right = self.model.vectors()
             loss = weighted_mean(self.objective(left, right, users, items, rivals), weights)
             total, steps = total + float(loss.detach()), steps + 1
             if self.l2:
-                loss = loss + self.l2 / 2 * self._squares(users, items, rivals) / len(users)
+                loss = loss + self.l2 / 2 * self._squares(users, items, rivals, weights) / weights.sum()
             if self.penalty is not None:
                 loss = loss + self.penalty(left, right)
             self.adam.zero_grad(set_to_none=True)
             loss.backward()
             self.adam.step()
+        if not steps:
+            raise StropError(
+                "S209", "no user has an item left that they did not click", "keep more items, or fewer clicks"
+            )
         finite = all(bool(torch.isfinite(p).all()) for p in self.named.values())
-        return total / steps if finite and steps else math.nan
+        return total / steps if finite else math.nan
 
     def _factors(self) -> tuple[Any, Any]:
         """The vectors as they are when the epoch begins, for sources that look for hard rivals."""
@@ -261,13 +267,14 @@ class PairLearner:
             left, right = self.model.vectors()
         return left.detach().numpy(), right.detach().numpy()
 
-    def _squares(self, users: torch.Tensor, items: torch.Tensor, rivals: torch.Tensor) -> torch.Tensor:
-        """Sum of squares of the touched rows: the rows' norms weighted by how often each is touched."""
+    def _squares(
+        self, users: torch.Tensor, items: torch.Tensor, rivals: torch.Tensor, weights: torch.Tensor
+    ) -> torch.Tensor:
+        """Sum of squares of the touched rows: the rows' norms times the weight of the records that touch them."""
         left, right = self.named["left"], self.named["right"]
-        touched = torch.bincount(torch.cat([items, rivals]), minlength=len(right)).to(right.dtype)
-        return torch.bincount(users, minlength=len(left)).to(left.dtype) @ left.square().sum(
-            1
-        ) + touched @ right.square().sum(1)
+        of_users = torch.bincount(users, weights, len(left)).to(left.dtype)
+        of_items = torch.bincount(torch.cat([items, rivals]), weights.repeat(2), len(right)).to(right.dtype)
+        return of_users @ left.square().sum(1) + of_items @ right.square().sum(1)
 
     def state(self) -> State:
         state = {name: p.detach().numpy() for name, p in self.named.items()}
