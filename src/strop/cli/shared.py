@@ -1,6 +1,7 @@
 """What do the verbs have in common? Flags for reading, folders for writing, narration on stderr, results on stdout."""
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -48,13 +49,19 @@ reading = options(
 )
 splitting = options(
     click.option("--split", "kind", type=click.Choice(["random", "time", "last"]), default="random", show_default=True),
-    click.option("--split-seed", default=0, show_default=True),
+    click.option("--split-seed", default=0, show_default=True, type=click.IntRange(0)),
 )
 writing = options(
     click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder for the result and its page."),
     click.option("--json", "as_json", is_flag=True, help="The result as JSON on stdout."),
     click.option("-q", "--quiet", is_flag=True, help="No narration."),
-    click.option("--threads", default=1, show_default=True, help="Of torch; small batches gain nothing from more."),
+    click.option(
+        "--threads",
+        default=1,
+        show_default=True,
+        type=click.IntRange(1),
+        help="Of torch; small batches gain nothing from more.",
+    ),
 )
 
 
@@ -84,12 +91,13 @@ class _Narration(logging.Handler):
         super().close()
 
 
-def narrate(quiet: bool) -> None:
-    """Lets the house's narration through to stderr, unless quiet."""
+def narrate(quiet: bool, *, epochs: bool = True) -> None:
+    """Lets the house's narration through to stderr, unless quiet; epochs: also that of each training."""
     log = logging.getLogger("strop")
     log.handlers[:] = [] if quiet else [_Narration()]
     log.setLevel(logging.WARNING if quiet else logging.INFO)
     log.propagate = False
+    logging.getLogger("strop.training").setLevel(logging.NOTSET if epochs else logging.WARNING)
 
 
 def say(quiet: bool, text: str) -> None:
@@ -135,7 +143,7 @@ def split_source(source: str, flags: dict[str, Any], *, quiet: bool) -> Any:
 
 
 def claim_folder(folder: Path | None) -> None:
-    """Makes the output folder; S702 where it holds a result already, S503 where it cannot be made."""
+    """Looks whether the output folder may be used, and makes nothing yet: S702 it holds a result, S503 not writable."""
     if folder is None:
         return
     if folder.exists() and not folder.is_dir():
@@ -144,13 +152,9 @@ def claim_folder(folder: Path | None) -> None:
         raise StropError(
             "S702", "it holds a result already", "choose another folder, or `strop resume` it", str(folder)
         )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".probe"
-        probe.write_bytes(b"")
-        probe.unlink()
-    except OSError as error:
-        raise StropError("S503", f"cannot write: {error.strerror}", "choose another folder", str(folder)) from None
+    parent = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        raise StropError("S503", f"cannot write in {parent}", "choose another folder", str(folder))
 
 
 def show(result: Any, *, output: Path | None, as_json: bool, quiet: bool) -> None:
@@ -159,8 +163,8 @@ def show(result: Any, *, output: Path | None, as_json: bool, quiet: bool) -> Non
 
     page = None
     if output is not None:
-        store.write(result, output / "result.json")
         page = write_page(result, output / "report.html", quiet=quiet)
+        store.write(result, output / "result.json")  # last: a folder with a result is finished
     if as_json:
         import msgspec
 

@@ -93,9 +93,13 @@ def _mean(figure: Figure, by_seed: list[float]) -> tuple[Figure, float | None]:
         return figure, None
     mean, low, high, p = intervals.paired_t(by_seed)
     shift = mean - figure.value
-    moved = [None if bound is None else bound + shift for bound in (figure.low, figure.high)]
-    over_users = Figure(figure.name, mean, *moved, figure.n)
-    return intervals.wider(over_users, Figure(figure.name, mean, low, high, figure.n)), p
+    known = []
+    if figure.low is not None and figure.high is not None:
+        known.append((figure.low + shift, figure.high + shift))
+    if low is not None and high is not None:
+        known.append((low, high))
+    bounds = intervals.wider(known[0], known[-1]) if known else (None, None)
+    return Figure(figure.name, mean, *bounds, figure.n), p
 
 
 def differences(

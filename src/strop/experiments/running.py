@@ -54,7 +54,7 @@ def versions() -> dict[str, str]:
     return {
         "strop": __version__,
         "python": platform.python_version(),
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         "numpy": numpy.__version__,
         "threads": str(torch.get_num_threads()),
         "device": "cpu",
