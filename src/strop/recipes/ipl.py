@@ -10,6 +10,7 @@ from strop.losses.pairwise import logistic
 from strop.losses.popularity import interaction_spread
 from strop.models.recommend.clicked import ClickTable
 from strop.models.recommend.matrix_factorisation import Draws, Factors, PairwiseLearner
+from strop.models.recommend.settings import check_above, check_least
 from strop.records import Split, Trained
 from strop.training import fit, fit_pairs, pairwise
 
@@ -44,8 +45,13 @@ def run(
     folder: where checkpoints go.
     save_seconds: time between checkpoints.
     """
-    if not strength >= 0:
-        raise StropError("S301", f"strength is {strength}", "strength is at least 0")
+    for setting, value, low in (("strength", strength, 0), ("extra_epochs", extra_epochs, 0), ("batch", batch, 1)):
+        check_least(setting, value, low)
+    check_above("extra_rate", extra_rate, 0)
+    if not 1 <= gamma <= 2:
+        raise StropError("S301", f"gamma is {gamma}", "gamma lies in [1, 2]")
+    if (data.train.popularity > 0).sum() < 2:
+        raise StropError("S209", "fewer than two items have clicks", "a spread needs at least two items")
     learner = PairwiseLearner(data.train, dimensions=dimensions, rate=rate, l2=l2, seed=seed)
     base = fit(
         learner,
