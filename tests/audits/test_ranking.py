@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 from audit_worlds import Fixed, clicks
-from ir_measures import AP, P, Qrel, R, RR, ScoredDoc, Success, nDCG
+from ir_measures import AP, RR, P, Qrel, R, ScoredDoc, Success, nDCG
 
 from strop.audits import ranking
 from strop.errors import StropError
@@ -56,10 +56,10 @@ def test_equal_scores_show_every_item_about_as_often_and_not_in_the_order_of_the
     (p = 0.2, sd 25): five of them leave 675 to 925. The first ten items would have 4,000 each."""
     top = ranking.top_k(Fixed(np.zeros((4000, 50))), [], k=10)
     shown = np.bincount(top.ravel(), minlength=50)
-    assert 675 < shown.min() and shown.max() < 925
+    assert shown.min() > 675 and shown.max() < 925
     order = ranking.tie_order(50)
     assert sorted(order) == list(range(50)) and abs(np.corrcoef(order, np.arange(50))[0, 1]) < 0.3
-    assert list(ranking.tie_order(6)) == [2, 3, 1, 4, 0, 5]  # written down once: the same on every machine
+    assert list(ranking.tie_order(6)) == [4, 3, 0, 5, 1, 2]  # splitmix64 in plain integers
 
 
 def test_the_models_own_scores_are_left_alone():

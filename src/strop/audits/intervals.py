@@ -21,7 +21,7 @@ def resampled_counts(n: int, *, draws: int, seed: int) -> Iterator[Array]:
     Each column sums to n; draws: in total. The counts depend on n, draws and seed only, not on the blocks.
     Paper: efron1993
     """
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng([seed, 0xB007])  # not the stream that made a split or a model with the same seed
     size = max(1, min(64, BLOCK_BYTES // (24 * n)))
     for start in range(0, draws, size):
         block = min(size, draws - start)
@@ -30,33 +30,41 @@ def resampled_counts(n: int, *, draws: int, seed: int) -> Iterator[Array]:
         yield np.ascontiguousarray(counts.T, dtype=np.int16 if n < 1 << 15 else np.int32)
 
 
-def around(value: float, drawn: Array) -> tuple[float, float] | None:
-    """(low, high): the middle 95 % of the draws, moved so that their mean lies at the value; None where not to be had.
+def moved(value: float, drawn: Array) -> Array:
+    """The draws of a figure that resampling itself shifts, moved so that their mean lies at the value.
 
     A resample repeats users, which adds noise to every item's count: di, mi, reo and gini rise and coverage falls in every
-    draw. Moving takes that shift out; a mean over users has none. What is covered is the figure of other users as many,
-    for the same training part. drawn: (draws,), NaN where undefined, which more than 2.5 % of the draws must not be.
+    draw. A mean over users has no such shift and is not to be moved. drawn: (draws,), NaN where undefined.
     Paper: efron1993
     """
     defined = drawn[np.isfinite(drawn)]
-    if not np.isfinite(value) or len(defined) < max(2, (1 - UNDEFINED_SHARE) * len(drawn)):
+    return drawn + (value - defined.mean()) if len(defined) else drawn
+
+
+def middle(drawn: Array) -> tuple[float, float] | None:
+    """(low, high): the middle 95 % of the draws, which covers the figure of as many other users, for the same training part.
+
+    None where more than 2.5 % of the draws are undefined (NaN). drawn: (draws,).
+    Paper: efron1993
+    """
+    defined = drawn[np.isfinite(drawn)]
+    if len(defined) < max(2, (1 - UNDEFINED_SHARE) * len(drawn)):
         return None
-    low, high = np.quantile(defined, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]) + (value - defined.mean())
+    low, high = np.quantile(defined, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
 
 
-def two_sided_p(value: float, drawn: Array) -> float | None:
-    """Twice the smaller share of the draws, moved as in `around`, on either side of 0; never below 2 / (draws + 1).
+def two_sided_p(drawn: Array) -> float | None:
+    """Twice the smaller share of the draws of a difference on either side of 0; never below 2 / (draws + 1).
 
-    The p value of "the difference is 0"; it is below 0.05 where the interval leaves 0 out. None where there is no interval.
+    The p value of "the difference is 0"; it is below 0.05 where `middle` leaves 0 out. None where there is no interval.
     Paper: efron1993
     """
-    if around(value, drawn) is None:
+    if middle(drawn) is None:
         return None
     defined = drawn[np.isfinite(drawn)]
-    moved = defined + (value - defined.mean())
-    beyond = min(int((moved <= 0).sum()), int((moved >= 0).sum()))
-    return min(1.0, 2 * (1 + beyond) / (1 + len(moved)))
+    beyond = min(int((defined <= 0).sum()), int((defined >= 0).sum()))
+    return min(1.0, 2 * (1 + beyond) / (1 + len(defined)))
 
 
 def bootstrap_mean(
@@ -79,8 +87,8 @@ def bootstrap_mean(
         raise StropError("S202", f"{len(sizes)} records or clusters", "an interval needs two at least")
     drawn = np.concatenate([sums @ w / (sizes @ w) for w in resampled_counts(len(sizes), draws=draws, seed=seed)])
     mean = float(values.mean())
-    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return mean, float(low), float(high)
+    low, high = middle(drawn) or (mean, mean)
+    return mean, low, high
 
 
 def paired_t(differences: Sequence[float] | Array) -> tuple[float, float | None, float | None, float | None]:
@@ -100,7 +108,7 @@ def paired_t(differences: Sequence[float] | Array) -> tuple[float, float | None,
     mean, n = float(values.mean()), len(values)
     if n < 2:
         return mean, None, None, None
-    error = float(values.std(ddof=1)) / np.sqrt(n)
+    error = float(values.std(ddof=1)) / float(np.sqrt(n))
     half = float(stdtrit(n - 1, (1 + LEVEL) / 2)) * error
     p = float(2 * stdtr(n - 1, -abs(mean) / error)) if error > 0 else float(mean == 0)
     return mean, mean - half, mean + half, p

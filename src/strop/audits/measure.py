@@ -1,6 +1,5 @@
 """What do these lists give the users, what do they do to the items, and how sure is that?"""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from strop.audits import popularity, ranking
-from strop.audits.intervals import around, resampled_counts, two_sided_p
+from strop.audits.intervals import middle, moved, resampled_counts, two_sided_p
 from strop.audits.tally import Sums, Tally
 from strop.errors import StropError, suggestion
 from strop.records import Clicks, Figure, Ratings
@@ -20,6 +19,8 @@ Row = tuple[Any, ...]
 
 GAMMAS = (1.0, 1.3, 1.826)
 LEAST_DRAWS = 100
+ITEM_FIGURES = ("di", "mi", "reo", "rsp", "coverage", "gini")  # shifted by resampling, for they count items
+RATIOS = ("di", "reo", "rsp")  # over a mean that may be 0: undefined then, not only without an interval
 
 DIRECTIONS: dict[str, str] = {
     "recall": "higher",
@@ -40,15 +41,20 @@ DIRECTIONS: dict[str, str] = {
 """Which way is better. Who is shown (arp, coverage, gini, head_share) is neither: people may like what is popular."""
 
 
+def _measure(name: str) -> str:
+    """The part of a figure's name before the "@"."""
+    return name.split("@", maxsplit=1)[0]
+
+
 def definitions() -> dict[str, str]:
     """Every figure's definition, by the name before its "@", and what mask, ties, groups and intervals mean. Ours."""
-    interval = "Middle 95 % of bootstrap draws over users, moved so that their mean lies at the figure; items' counts are counted anew in each draw."
+    interval = "Middle 95 % of bootstrap draws over users; items are counted anew in each draw, and figures of items (di, mi, reo, rsp, coverage, gini) are moved so that the draws' mean lies at the figure, for repeating users shifts them."
     return ranking.DEFINITIONS | popularity.DEFINITIONS | {"interval": interval}
 
 
 def direction(name: str) -> str:
     """higher, lower or neither is better, for a figure's full name such as "di@20 gamma=1.0". Errors: S102. Ours."""
-    measure = re.split(r"[@ ]", name, maxsplit=1)[0]
+    measure = _measure(name)
     if measure not in DIRECTIONS:
         raise StropError("S102", f'no figure "{name}"{suggestion(measure, list(DIRECTIONS))}')
     return DIRECTIONS[measure]
@@ -121,13 +127,14 @@ class Measured:
 
     def counted_users(self, name: str) -> int:
         """How many users a figure is counted over: those who like an item, or for what is shown those who have a list."""
-        shown = name.split("@")[0] in ("rsp", "arp", "coverage", "gini", "head_share")
+        shown = _measure(name) in ("rsp", "arp", "coverage", "gini", "head_share")
         return int(self.tally.observed.users["listed"][0]) if shown else len(self.users)
 
     def figures(self, *, draws: int = 2000, seed: int = 0) -> tuple[Figure, ...]:
         """Every figure, with the interval that `draws` resamples of the users give; none for draws = 0.
 
-        A ratio that is undefined in more than 2.5 % of the draws (its mean may be 0) is None. Errors: S301.
+        di, reo and rsp are None where they are undefined in more than 2.5 % of the draws (their mean may be 0), other
+        figures lose their interval. Errors: S301.
         """
         drawn = self.resampled(draws, seed) if draws else {}
         return tuple(
@@ -147,11 +154,16 @@ class Measured:
         return tuple(tuple(None if np.isnan(x) else float(x) for x in row) for row in rows)
 
 
+def _draws_of(name: str, value: float, drawn: Array) -> Array:
+    """The draws that an interval is read from."""
+    return moved(value, drawn) if _measure(name) in ITEM_FIGURES else drawn
+
+
 def _figure(name: str, value: float, drawn: Array | None, n: int) -> Figure:
-    if drawn is None:
-        return Figure(name, None if np.isnan(value) else value, n=n)
-    bounds = around(value, drawn)
-    return Figure(name, None, n=n) if bounds is None else Figure(name, value, bounds[0], bounds[1], n)
+    bounds = None if drawn is None else middle(_draws_of(name, value, drawn))
+    undefined = np.isnan(value) or (drawn is not None and bounds is None and _measure(name) in RATIOS)
+    low, high = (None, None) if bounds is None or undefined else bounds
+    return Figure(name, None if undefined else value, low, high, n)
 
 
 def measure(top: Array, *, train: Clicks, truth: Clicks, k: int = 20, gammas: Sequence[float] = GAMMAS) -> Measured:
@@ -195,7 +207,8 @@ def paired_with_p(
     found = []
     for name in wanted:
         value, drawn = a.values[name] - b.values[name], of_a[name] - of_b[name]
-        found.append((_figure(name, value, drawn, a.counted_users(name)), two_sided_p(value, drawn)))
+        p = None if np.isnan(value) else two_sided_p(_draws_of(name, value, drawn))
+        found.append((_figure(name, value, drawn, a.counted_users(name)), p))
     return tuple(found)
 
 
