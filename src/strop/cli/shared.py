@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from strop.errors import StropError
+from strop.errors import StropError, suggestion
 
 READING = ("format", "user", "item", "rating", "time", "separator", "encoding", "threshold", "k_core", "bad_rows")
 
@@ -35,8 +35,7 @@ def _threshold(_context: Any, _parameter: Any, value: str | None) -> float | Non
         raise click.BadParameter(f"{value!r} is not a number and not any") from None
 
 
-reading = options(
-    click.option("--format", help="The file's format, where it cannot be told."),
+reading_columns = options(
     click.option("--user", help="Column of users."),
     click.option("--item", help="Column of items."),
     click.option("--rating", help="Column of ratings, or none."),
@@ -47,6 +46,7 @@ reading = options(
     click.option("--k-core", default=0, show_default=True, help="Leave out users and items of fewer clicks."),
     click.option("--bad-rows", type=click.Choice(["refuse", "skip"]), default="refuse", show_default=True),
 )
+reading = options(click.option("--format", help="The file's format, where it cannot be told."), reading_columns)
 splitting = options(
     click.option("--split", "kind", type=click.Choice(["random", "time", "last"]), default="random", show_default=True),
     click.option("--split-seed", default=0, show_default=True, type=click.IntRange(0)),
@@ -122,8 +122,6 @@ def read_source(source: str, flags: dict[str, Any]) -> Any:
     if source in datasets.SOURCES and not Path(source).exists():
         return datasets.load(source, threshold=flags["threshold"], k_core=flags["k_core"])
     if not Path(source).exists() and "/" not in source and "." not in source:
-        from strop.errors import suggestion
-
         known = list(datasets.SOURCES)
         raise StropError(
             "S201", f"no such file or data set{suggestion(source, known)}", "data sets: " + ", ".join(known), source
