@@ -1,5 +1,6 @@
 """What a model can do, so that training, audits and serving need not know what it is."""
 
+from collections.abc import Iterable
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -47,4 +48,28 @@ class Learner(Protocol):
 
     def scorer(self) -> Scorer:
         """The model as it is now."""
+        ...
+
+
+class PairModel(Protocol):
+    """Tensors with gradients that give users and items a vector each."""
+
+    def parameters(self) -> dict[str, Any]:
+        """What is learned, by name; left and right are the free vectors."""
+        ...
+
+    def vectors(self) -> tuple[Any, Any]:
+        """(n_users, d) and (n_items, d) tensors: a score is their inner product."""
+        ...
+
+    def scorer(self) -> Scorer:
+        """The model as it is now."""
+        ...
+
+
+class PairSource(Protocol):
+    """Where the records of an epoch come from, with their rivals and weights."""
+
+    def blocks(self, epoch: int, size: int, factors: tuple[Any, Any]) -> Iterable[tuple[Any, ...]]:
+        """(users, items, rivals, weights) of each block of `size` records; a rival of -1 is none."""
         ...

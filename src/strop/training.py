@@ -6,21 +6,23 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from strop.checkpoints import Store
 from strop.errors import StropError
-from strop.protocols import Learner, Scorer
+from strop.protocols import Learner, PairModel, PairSource, Scorer
 
 log = logging.getLogger("strop.training")
 State = dict[str, npt.NDArray[Any]]
+Validate = Callable[[Scorer], float]
 
 
 @dataclass
@@ -48,7 +50,7 @@ def fit(
     learner: Learner,
     *,
     epochs: int,
-    validate: Callable[[Scorer], float] | None = None,
+    validate: Validate | None = None,
     validate_every: int = 5,
     patience: int = 0,
     folder: Path | None = None,
@@ -87,10 +89,8 @@ def _resumed(learner: Learner, store: Store, pins: dict[str, Any], name: str) ->
     best = {k.removeprefix("best."): v for k, v in found.state.items() if k.startswith("best.")}
     learner.load(now)
     log.info("%s: goes on after epoch %d", name, found.step)
-    best_value = found.facts["best"]
-    return _Road(
-        found.facts["curve"], -math.inf if best_value is None else best_value, found.facts["best_epoch"], best
-    ), found.skipped
+    figure = -math.inf if found.facts["best"] is None else found.facts["best"]
+    return _Road(found.facts["curve"], figure, found.facts["best_epoch"], best), found.skipped
 
 
 def _save(store: Store, learner: Learner, road: _Road, pins: dict[str, Any]) -> None:
@@ -104,7 +104,7 @@ def _loop(
     road: _Road,
     store: Store | None,
     epochs: int,
-    validate: Callable[[Scorer], float] | None,
+    validate: Validate | None,
     validate_every: int,
     patience: int,
     save_seconds: float,
@@ -136,9 +136,8 @@ class _Stop:
 
     def __init__(self) -> None:
         self.asked = False
-        self._before = (
-            signal.signal(signal.SIGINT, self._hear) if threading.current_thread() is threading.main_thread() else None
-        )
+        heard = threading.current_thread() is threading.main_thread()
+        self._before = signal.signal(signal.SIGINT, self._hear) if heard else None
 
     def _hear(self, number: int, frame: Any) -> None:
         if self.asked:
@@ -152,12 +151,7 @@ class _Stop:
 
 
 def _advance(
-    learner: Learner,
-    road: _Road,
-    epochs: int,
-    validate: Callable[[Scorer], float] | None,
-    validate_every: int,
-    name: str,
+    learner: Learner, road: _Road, epochs: int, validate: Validate | None, validate_every: int, name: str
 ) -> None:
     """One epoch: learn, look whether it went astray, validate, remember the best."""
     number = len(road.curve)
@@ -175,37 +169,19 @@ def _advance(
     log.info("%s: epoch %d of %d, loss %.4f", name, number + 1, epochs, loss, extra={"share": (number + 1) / epochs})
 
 
-def weighted_mean(losses: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+def weighted_mean(losses: Tensor, weights: Tensor) -> Tensor:
     """sum(w * l) / sum(w): the only mean. losses, weights (n,)."""
     return (weights * losses).sum() / weights.sum()
 
 
-class PairModel(Protocol):
-    """Tensors with gradients that give users and items a vector each."""
-
-    def parameters(self) -> dict[str, torch.Tensor]: ...
-
-    def vectors(self) -> tuple[torch.Tensor, torch.Tensor]: ...
-
-    def scorer(self) -> Scorer: ...
+Objective = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
+Penalty = Callable[[Tensor, Tensor], Tensor]
 
 
-class PairSource(Protocol):
-    """Where the records of an epoch come from, with their rivals and weights."""
-
-    def blocks(self, epoch: int, size: int, factors: tuple[Any, Any]) -> Iterable[tuple[Any, ...]]: ...
-
-
-Objective = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
-Penalty = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-
-
-def pairwise(loss: Callable[[torch.Tensor], torch.Tensor]) -> Objective:
+def pairwise(loss: Callable[[Tensor], Tensor]) -> Objective:
     """The objective of a loss on margins: user . (item - rival)."""
 
-    def objective(
-        left: torch.Tensor, right: torch.Tensor, users: torch.Tensor, items: torch.Tensor, rivals: torch.Tensor
-    ) -> torch.Tensor:
+    def objective(left: Tensor, right: Tensor, users: Tensor, items: Tensor, rivals: Tensor) -> Tensor:
         take = torch.nn.functional.embedding
         return loss((take(users, left) * (take(items, right) - take(rivals, right))).sum(1))
 
@@ -255,9 +231,7 @@ class PairLearner:
             loss.backward()
             self.adam.step()
         if not steps:
-            raise StropError(
-                "S209", "no user has an item left that they did not click", "keep more items, or fewer clicks"
-            )
+            raise StropError("S209", "no user has an item left that they did not click", "keep more items")
         finite = all(bool(torch.isfinite(p).all()) for p in self.named.values())
         return total / steps if finite else math.nan
 
@@ -267,9 +241,7 @@ class PairLearner:
             left, right = self.model.vectors()
         return left.detach().numpy(), right.detach().numpy()
 
-    def _squares(
-        self, users: torch.Tensor, items: torch.Tensor, rivals: torch.Tensor, weights: torch.Tensor
-    ) -> torch.Tensor:
+    def _squares(self, users: Tensor, items: Tensor, rivals: Tensor, weights: Tensor) -> Tensor:
         """Sum of squares of the touched rows: the rows' norms times the weight of the records that touch them."""
         left, right = self.named["left"], self.named["right"]
         of_users = torch.bincount(users, weights, len(left)).to(left.dtype)
@@ -306,7 +278,7 @@ def fit_pairs(
     rate: float = 2e-3,
     l2: float = 0.0,
     batch: int = 2048,
-    validate: Callable[[Scorer], float] | None = None,
+    validate: Validate | None = None,
     patience: int = 0,
     folder: Path | None = None,
     save_seconds: float = 5.0,
