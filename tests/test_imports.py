@@ -20,6 +20,7 @@ ALLOWED = {
     "decoding": BASE | {"sandbox"},
     "models": {"records", "protocols", "errors"},
     "training": {"records", "protocols", "errors", "checkpoints"},
+    "continuing": BASE | {"losses", "models", "training"},
     "report": {"records", "errors"},
 }
 ROOMS_BELOW = set(ALLOWED) - {"report", "catalogue"}

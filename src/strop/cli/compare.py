@@ -30,7 +30,7 @@ def command(
     source: str, arms: str, output: Path | None, as_json: bool, quiet: bool, threads: int, **flags: Any
 ) -> None:
     """Reads, splits, tunes, trains, measures, and writes the comparison."""
-    narrate(quiet)
+    narrate(quiet, epochs=False)
     set_threads(threads)
     claim_folder(output)
     _, data = split_source(source, flags, quiet=quiet)

@@ -35,7 +35,7 @@ def command(method: str, folder: Path, jobs: int, show: bool, quiet: bool) -> No
 
     place = folder / method
     if not show:
-        narrate(quiet)
+        narrate(quiet, epochs=False)
         from strop.experiments.receipts import run
         from strop.report.figures import receipt_svg
 

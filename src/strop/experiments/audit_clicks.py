@@ -9,12 +9,13 @@ import numpy as np
 from strop.audits.intervals import bootstrap_mean
 from strop.audits.measure import Measured, definitions
 from strop.errors import StropError
-from strop.experiments.compare import about, recall_of
-from strop.experiments.running import peak_megabytes, run_arm, versions
+from strop.experiments.compare import about, outside, recall_of
+from strop.experiments.running import anchors, peak_megabytes, run_arm, versions
 from strop.models.recommend import ease
 from strop.records import Advice, Arm, Clicks, Figure, Result, Split
 
 log = logging.getLogger("strop.audit")
+POPULARITY_SHARE = "popularity's share of the best recall@20"
 FALSE_SHARE, BOTS, BOT_CLICKS = 0.05, 20, 100  # what is planted: random clicks, and accounts that click at random
 
 
@@ -141,7 +142,7 @@ def audit_clicks(data: Split, *, seed: int = 0, draws: int = 2000, notes: tuple[
         planted = ()
     best = max((n for n in arms if n not in ("chance", "popular")), key=lambda n: found[n].values["recall@20"])
     explained = found["popular"].values["recall@20"] / found[best].values["recall@20"]
-    figures += [Figure("popularity's share of the best recall@20", explained, n=len(found[best].users)), *planted]
+    figures += [Figure(POPULARITY_SHARE, explained, n=len(found[best].users)), *planted]
     return Result(
         "audit",
         f"audit of {data.train.name}",
@@ -217,26 +218,26 @@ def _advice(
     return lines
 
 
-def audit_lists(name: str, lists: Any, data: Split, *, draws: int = 2000) -> Result:
-    """Audits the lists of any tool beside popularity and EASE, in the same way as our own."""
-    from strop.experiments.compare import outside
-
-    own, _ = outside(name, lists, data, draws)
-    arms = [own]
-    for anchor in ("popular", "ease"):
-        arms.append(run_arm(anchor, data, seed=0, settings={}, draws=draws)[0])
-    mine, ease_arm = recall_of(own), recall_of(arms[-1])
-    below = (mine.high or 0) < (ease_arm.value or 0)
-    verdict = f"{name}: recall@20 {mine.value:.3f} [{mine.low:.3f}, {mine.high:.3f}], " + (
-        f"below EASE ({ease_arm.value:.3f})." if below else f"EASE has {ease_arm.value:.3f}."
-    )
+def audit_lists(lists: dict[str, Any], data: Split, *, draws: int = 2000) -> Result:
+    """Audits the lists of any tools beside popularity and EASE, in the same way as our own. lists: name -> (n_users, k)."""
+    arms = [outside(name, top, data, draws)[0] for name, top in lists.items()]
+    beside, notes = anchors(data, seed=0, skip=("ials",), draws=draws)
+    strongest = max((recall_of(arm) for arm in beside), key=lambda figure: figure.value or 0.0)
+    said = []
+    for arm in arms:
+        mine = recall_of(arm)
+        below = mine.high is not None and strongest.value is not None and mine.high < strongest.value
+        standing = "below" if below else "beside"
+        said.append(
+            f"{arm.name} finds {mine.value or 0:.1%} of held-out clicks in 20 places, {standing} the {strongest.value:.1%} of the best simple model."
+        )
     return Result(
         "audit",
-        f"lists of {name}",
-        verdict,
-        arms=tuple(arms),
+        f"lists of {', '.join(lists)}",
+        " ".join(said),
+        arms=(*arms, *beside),
         definitions=definitions(),
         data=about(data),
         versions=versions(),
-        notes=data.notes,
+        notes=(*data.notes, *notes),
     )

@@ -5,14 +5,13 @@ from pathlib import Path
 import torch
 
 from strop.audits.outcome import validator
+from strop.continuing import Schedule
 from strop.errors import StropError
-from strop.losses.pairwise import logistic
 from strop.losses.popularity import interaction_spread
 from strop.models.recommend.clicked import ClickTable
-from strop.models.recommend.matrix_factorisation import Draws, Factors, PairwiseLearner
-from strop.models.recommend.settings import check_above, check_least
-from strop.records import Split, Trained
-from strop.training import fit, fit_pairs, pairwise
+from strop.models.recommend.settings import check_least
+from strop.records import Clicks, Split, Trained
+from strop.training import Penalty
 
 SEARCH = {"strength": [0.3, 0.05, 0.1, 0.15, 0.2, 0.25, 0.35, 0.4, 0.5, 0.6], "gamma": [1.0, 1.3]}
 AIM = {"off": {"strength": 0.0}}  # it lowers bias: chosen by bias at a kept recall, not by accuracy
@@ -45,44 +44,26 @@ def run(
     folder: where checkpoints go.
     save_seconds: time between checkpoints.
     """
-    for setting, value, low in (("strength", strength, 0), ("extra_epochs", extra_epochs, 0), ("batch", batch, 1)):
-        check_least(setting, value, low)
-    check_above("extra_rate", extra_rate, 0)
+    schedule = Schedule(
+        dimensions, rate, l2, epochs, patience, extra_epochs, extra_rate, batch, seed, folder, save_seconds
+    )
+    penalty = penalty_of(data.train, strength=strength, gamma=gamma)
+    base = schedule.base(data.train, validate=validator(data))
+    return schedule.further(base, data.train, penalty=penalty, name="ipl")
+
+
+def penalty_of(train: Clicks, *, strength: float, gamma: float = 1.0) -> Penalty:
+    """strength times the spread of soft interactions per like over the table. Errors: S301 settings, S209 one item."""
+    check_least("strength", strength, 0)
     if not 1 <= gamma <= 2:
         raise StropError("S301", f"gamma is {gamma}", "gamma lies in [1, 2]")
-    if (data.train.popularity > 0).sum() < 2:
+    if (train.popularity > 0).sum() < 2:
         raise StropError("S209", "fewer than two items have clicks", "a spread needs at least two items")
-    learner = PairwiseLearner(data.train, dimensions=dimensions, rate=rate, l2=l2, seed=seed)
-    base = fit(
-        learner,
-        epochs=epochs,
-        validate=validator(data),
-        patience=patience,
-        folder=folder and Path(folder) / "base",
-        save_seconds=save_seconds,
-        name="bpr",
-    )
-    table = ClickTable(data.train)
-    popularity = torch.from_numpy(data.train.popularity).float()
+    table, popularity = ClickTable(train), torch.from_numpy(train.popularity).float()
 
     def penalty(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
         clicked = torch.sigmoid(table.scores(left, right))
-        counts = torch.zeros(len(popularity)).index_add(0, table.items, clicked)
+        counts = torch.zeros(len(popularity), dtype=clicked.dtype).index_add(0, table.items, clicked)
         return strength * interaction_spread(counts, popularity, gamma=gamma)
 
-    done = fit_pairs(
-        Factors(base.scorer),
-        Draws(data.train, seed=seed + 1),
-        objective=pairwise(logistic),
-        penalty=penalty,
-        epochs=extra_epochs,
-        rate=extra_rate,
-        l2=l2,
-        batch=batch,
-        folder=folder and Path(folder) / "continued",
-        save_seconds=save_seconds,
-        name="ipl",
-    )
-    return Trained(
-        done.scorer, base.curve + tuple((base.curve[-1][0] + e, *rest) for e, *rest in done.curve), done.skipped
-    )
+    return penalty

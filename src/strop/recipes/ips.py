@@ -3,10 +3,8 @@
 from pathlib import Path
 
 from strop.audits.outcome import validator
-from strop.losses.pairwise import logistic
-from strop.models.recommend.matrix_factorisation import Draws, Factors, PairwiseLearner
+from strop.continuing import Schedule
 from strop.records import Split, Trained
-from strop.training import fit, fit_pairs, pairwise
 from strop.weights.propensity import inverse_popularity
 
 SEARCH = {"power": [0.2, 0.02, 0.05, 0.1, 0.15, 0.25, 0.3, 0.4, 0.5, 0.7], "clip": [10.0, 3.0]}
@@ -40,29 +38,9 @@ def run(
     folder: where checkpoints go.
     save_seconds: time between checkpoints.
     """
-    learner = PairwiseLearner(data.train, dimensions=dimensions, rate=rate, l2=l2, seed=seed)
-    base = fit(
-        learner,
-        epochs=epochs,
-        validate=validator(data),
-        patience=patience,
-        folder=folder and Path(folder) / "base",
-        save_seconds=save_seconds,
-        name="bpr",
+    schedule = Schedule(
+        dimensions, rate, l2, epochs, patience, extra_epochs, extra_rate, batch, seed, folder, save_seconds
     )
     weights = inverse_popularity(data.train.popularity[data.train.items], power=power, clip=clip)
-    done = fit_pairs(
-        Factors(base.scorer),
-        Draws(data.train, weights=weights, seed=seed + 1),
-        objective=pairwise(logistic),
-        epochs=extra_epochs,
-        rate=extra_rate,
-        l2=l2,
-        batch=batch,
-        folder=folder and Path(folder) / "continued",
-        save_seconds=save_seconds,
-        name="ips",
-    )
-    return Trained(
-        done.scorer, base.curve + tuple((base.curve[-1][0] + e, *rest) for e, *rest in done.curve), done.skipped
-    )
+    base = schedule.base(data.train, validate=validator(data))
+    return schedule.further(base, data.train, weights=weights, name="ips")

@@ -5,13 +5,12 @@ from pathlib import Path
 import torch
 
 from strop.audits.outcome import validator
-from strop.errors import StropError
-from strop.losses.pairwise import logistic
+from strop.continuing import Schedule
 from strop.losses.popularity import squared_correlation
 from strop.models.recommend.clicked import ClickTable
-from strop.models.recommend.matrix_factorisation import Draws, Factors, PairwiseLearner
-from strop.records import Split, Trained
-from strop.training import fit, fit_pairs, pairwise
+from strop.models.recommend.settings import check_least
+from strop.records import Clicks, Split, Trained
+from strop.training import Penalty
 
 SEARCH = {
     "strength": [
@@ -65,37 +64,21 @@ def run(
     folder: where checkpoints go.
     save_seconds: time between checkpoints.
     """
-    if not strength >= 0:
-        raise StropError("S301", f"strength is {strength}", "strength is at least 0")
-    learner = PairwiseLearner(data.train, dimensions=dimensions, rate=rate, l2=l2, seed=seed)
-    base = fit(
-        learner,
-        epochs=epochs,
-        validate=validator(data),
-        patience=patience,
-        folder=folder and Path(folder) / "base",
-        save_seconds=save_seconds,
-        name="bpr",
+    schedule = Schedule(
+        dimensions, rate, l2, epochs, patience, extra_epochs, extra_rate, batch, seed, folder, save_seconds
     )
-    table = ClickTable(data.train)
-    popularity = torch.from_numpy(data.train.popularity[data.train.items]).float()
+    penalty = penalty_of(data.train, strength=strength)
+    base = schedule.base(data.train, validate=validator(data))
+    return schedule.further(base, data.train, penalty=penalty, name="popularity_correlation")
+
+
+def penalty_of(train: Clicks, *, strength: float) -> Penalty:
+    """strength times the squared correlation of clicked scores with popularity. Errors: S301."""
+    check_least("strength", strength, 0)
+    table = ClickTable(train)
+    popularity = torch.from_numpy(train.popularity[train.items]).float()
 
     def penalty(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
         return strength * squared_correlation(table.scores(left, right), popularity)
 
-    done = fit_pairs(
-        Factors(base.scorer),
-        Draws(data.train, seed=seed + 1),
-        objective=pairwise(logistic),
-        penalty=penalty,
-        epochs=extra_epochs,
-        rate=extra_rate,
-        l2=l2,
-        batch=batch,
-        folder=folder and Path(folder) / "continued",
-        save_seconds=save_seconds,
-        name="popularity_correlation",
-    )
-    return Trained(
-        done.scorer, base.curve + tuple((base.curve[-1][0] + e, *rest) for e, *rest in done.curve), done.skipped
-    )
+    return penalty

@@ -53,7 +53,7 @@ def _result(result: Result, width: int) -> list[Lines]:
             )
         ],
         [line for note in result.notes for line in _words(note, width, tone=QUIET)],
-        [(QUIET, shorten(clean(f"{key}: {text}"), width)) for key, text in result.definitions.items()],
+        [(QUIET, shorten("definitions: on the page, and `strop explain recall`", width))] if result.definitions else [],
     ]
 
 

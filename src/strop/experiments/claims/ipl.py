@@ -1,5 +1,6 @@
 """Does IPL lower popularity bias without loss of accuracy? One split of the receipt: everything that its rule asks for."""
 
+import dataclasses
 import itertools
 import logging
 from typing import Any
@@ -9,18 +10,19 @@ import torch
 
 from strop.audits import intervals
 from strop.audits.measure import Measured, paired
-from strop.audits.outcome import measured
+from strop.audits.outcome import measured, validator
+from strop.catalogue import parameters
+from strop.continuing import Schedule
 from strop.experiments.compare import Trial, candidates, chosen, tune
 from strop.experiments.running import train
 from strop.experiments.worlds import coat, planted_likes
 from strop.feedback import datasets
 from strop.feedback.splits import split
-from strop.losses.popularity import interaction_spread
-from strop.models.recommend.clicked import ClickTable
 from strop.models.recommend.matrix_factorisation import MatrixFactorisation
 from strop.protocols import Scorer
-from strop.recipes import log_popularity
+from strop.recipes import ipl, log_popularity, popularity_correlation
 from strop.records import Split
+from strop.weights.propensity import inverse_popularity
 
 log = logging.getLogger("strop.evidence")
 FIGURES = (
@@ -47,13 +49,36 @@ def split_of(rule: dict[str, Any], data: str, seed: int) -> Split:
     return split(clicks, seed=seed, shares=tuple(about["shares"]))
 
 
-def _model(arm: str, data: Split, settings: dict[str, Any], base: dict[str, Any], control: Scorer, seed: int) -> Scorer:
-    """An arm's model: log_popularity re-ranks the control, ipl, ips and Reg continue the base, the others start anew."""
-    if arm == "log_popularity":
-        assert isinstance(control, MatrixFactorisation)
-        return log_popularity.rerank(control, data.train, **settings)
-    fixed = base if arm in ("ipl", "ips", "popularity_correlation") else {}
-    return train(arm, data, seed=seed, settings={**fixed, **settings})[0].scorer
+class _Continued:
+    """BPR with its chosen settings, fitted once for a split, and what continues or re-ranks it."""
+
+    def __init__(self, data: Split, base: dict[str, Any], seed: int) -> None:
+        defaults = {p.name: p.default for p in parameters("ipl")}
+        fields = {f.name for f in dataclasses.fields(Schedule)}
+        chosen_settings = {k: v for k, v in {**defaults, **base, "seed": seed}.items() if k in fields}
+        self.schedule, self.data, self.seed = Schedule(**chosen_settings), data, seed
+        self.base = self.schedule.base(data.train, validate=validator(data))
+        self.control = self.further()
+
+    def further(self, penalty: Any = None, weights: Any = None) -> MatrixFactorisation:
+        scorer = self.schedule.further(
+            self.base, self.data.train, penalty=penalty, weights=weights, name="continued"
+        ).scorer
+        assert isinstance(scorer, MatrixFactorisation)
+        return scorer
+
+    def model(self, arm: str, settings: dict[str, Any]) -> Scorer:
+        """An arm's model: log_popularity re-ranks the control, three arms continue the base, the others start anew."""
+        clicks = self.data.train
+        if arm == "log_popularity":
+            return log_popularity.rerank(self.control, clicks, **settings)
+        if arm == "ipl":
+            return self.further(penalty=ipl.penalty_of(clicks, **settings))
+        if arm == "popularity_correlation":
+            return self.further(penalty=popularity_correlation.penalty_of(clicks, **settings))
+        if arm == "ips":
+            return self.further(weights=inverse_popularity(clicks.popularity[clicks.items], **settings))
+        return train(arm, self.data, seed=self.seed, settings=settings)[0].scorer
 
 
 def one_split(rule: dict[str, Any], data_name: str, seed: int) -> dict[str, Any]:
@@ -62,16 +87,16 @@ def one_split(rule: dict[str, Any], data_name: str, seed: int) -> dict[str, Any]
     hidden = data.without_test()
     trials = rule["base"]["trials"]
     base = tune("bpr", data, trials=trials, seed=seed)[0]
-    control = train("ipl", data, seed=seed, settings={**base, "strength": 0.0})[0].scorer
-    models: dict[str, Scorer] = {"control": control}
+    continued = _Continued(hidden, base, seed)
+    models: dict[str, Scorer] = {"control": continued.control}
     for name in rule["anchors"]:
         models[name] = train(name, data, seed=seed, settings={})[0].scorer
     settings: dict[str, Any] = {"base": base}
-    reference = _trial({}, measured(control, hidden))
+    reference = _trial({}, measured(continued.control, hidden))
     for arm, search in rule["arms"].items():
         tried, kept = [], {}
         for one in candidates(search, trials=trials, seed=seed):
-            model = _model(arm, hidden, one, base, control, seed)
+            model = continued.model(arm, one)
             tried.append(_trial(one, measured(model, hidden)))
             kept[repr(one)] = model
         for level, share in rule["kept"].items():
@@ -88,7 +113,7 @@ def one_split(rule: dict[str, Any], data_name: str, seed: int) -> dict[str, Any]
         "figures": {name: _plain(one) for name, one in found.items()},
         "half widths": {name: _half_widths(one, found["control"]) for name, one in found.items() if name != "control"},
         "against ipl": _against_ipl(found, tuple(rule["kept"])),
-        "matched": _matched(rule, data, base, control, seed) if rule["data"][data_name]["kind"] == "named" else {},
+        "matched": _matched(rule, data, continued) if rule["data"][data_name]["kind"] == "named" else {},
     }
 
 
@@ -121,14 +146,14 @@ def _against_ipl(found: dict[str, Measured], levels: tuple[str, ...]) -> dict[st
     return out
 
 
-def _matched(rule: dict[str, Any], data: Split, base: dict[str, Any], control: Scorer, seed: int) -> dict[str, Any]:
+def _matched(rule: dict[str, Any], data: Split, continued: _Continued) -> dict[str, Any]:
     """REO at a matched recall, interpolated along each path from no strength on; None where a path never gets there."""
     out: dict[str, Any] = {}
-    goal = rule["margins"]["matched recall"] * measured(control, data).values["recall@20"]
+    goal = rule["margins"]["matched recall"] * measured(continued.control, data).values["recall@20"]
     for arm, strengths in rule["paths"].items():
         path = []
         for strength in strengths:
-            model = _model(arm, data, {"strength": strength}, base, control, seed)
+            model = continued.model(arm, {"strength": strength})
             values = measured(model, data).values
             path.append((float(values["recall@20"]), float(values["reo@20"])))
         out[arm] = at_recall(path, goal)
@@ -182,14 +207,9 @@ def identical_at_zero() -> bool:
 def gradient_error() -> float:
     """Condition 5: the largest relative error of the penalty's gradient against finite differences, in float64."""
     data = planted_likes(seed=0, users=60, items=40)
-    table, popularity = ClickTable(data.train), torch.from_numpy(data.train.popularity).double()
+    penalty = ipl.penalty_of(data.train, strength=1.0)
     generator = np.random.default_rng(0)
     left, right = (torch.from_numpy(generator.normal(size=(n, 4))).requires_grad_() for n in (60, 40))
-
-    def penalty(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-        counts = torch.zeros(40, dtype=torch.float64).index_add(0, table.items, torch.sigmoid(table.scores(one, other)))
-        return interaction_spread(counts, popularity, gamma=1.0)
-
     penalty(left, right).backward()
     worst, step = 0.0, 1e-6
     with torch.no_grad():

@@ -19,7 +19,7 @@ def worked_case() -> bool:
 
     Train: u0 {0}, u1 {0, 3}, u2 {1}, u3 {2}. Held out: u0 {1, 3}, u1 {1}, u2 {0, 2}, u3 {0}. Lists: u0 [1, 2], u1 [2, 1],
     u2 [0, 3], u3 [1, 0]. Hits: item 0 by u2 and u3, item 1 by u0 and u1: C = (2, 2, 0, 0); likes q = (2, 2, 1, 1), so
-    r = (1, 1, 0, 0), mean 1/2, deviation with n - 1 sqrt(1/3): DI = 2 / sqrt(3) = 1.1547. Recall = (1/2 + 1 + 1/2 + 1) / 4.
+    r = (1, 1, 0, 0), mean 1/2, deviation (over n) 1/2: DI = 1. Recall = (1/2 + 1 + 1/2 + 1) / 4.
     ARP: popularity (2, 1, 1, 1): lists (1 + 1)/2, (1 + 1)/2, (2 + 1)/2, (1 + 2)/2: mean 1.25.
     """
     names = (np.arange(4), np.arange(4))
@@ -27,7 +27,7 @@ def worked_case() -> bool:
     truth = Clicks(np.array([0, 0, 1, 2, 2, 3]), np.array([1, 3, 1, 0, 2, 0]), *names)
     lists = np.array([[1, 2], [2, 1], [0, 3], [1, 0]], np.int32)
     found = measure(lists, train=train, truth=truth, k=2).values
-    expected = {"recall@2": 0.75, "di@2 gamma=1.0": 2 / np.sqrt(3), "arp@2": 1.25}
+    expected = {"recall@2": 0.75, "di@2 gamma=1.0": 1.0, "arp@2": 1.25}
     perfect = np.array([[1, 3], [1, -1], [0, 2], [0, -1]], np.int32)
     fair = measure(perfect, train=train, truth=truth, k=2).values["di@2 gamma=1.0"]
     return all(abs(found[name] - value) < 1e-12 for name, value in expected.items()) and abs(fair) < 1e-12

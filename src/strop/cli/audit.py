@@ -1,0 +1,50 @@
+"""strop audit: what can this log teach, or what do another tool's lists do?"""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from strop.cli.shared import claim_folder, narrate, reading, set_threads, show, split_source, splitting, writing
+from strop.errors import StropError
+
+
+@click.command(
+    "audit",
+    help="What a log of clicks can and cannot teach, or what the lists of any tool do.\n\n"
+    "\b\n  strop audit ratings.csv --threshold 4 -o out\n  strop audit ratings.csv --scores mine lists.csv",
+)
+@click.argument("source")
+@click.option(
+    "--scores", type=(str, click.Path()), multiple=True, help="NAME FILE: audit these scores or lists instead."
+)
+@click.option("--seed", default=0, show_default=True)
+@click.option(
+    "--fail-over", type=float, metavar="X", help="Exit 1 if popularity reaches more than this share of the best recall."
+)
+@reading
+@splitting
+@writing
+def command(source: str, output: Path | None, as_json: bool, quiet: bool, threads: int, **flags: Any) -> None:
+    """Reads, splits, measures, and says it in words."""
+    narrate(quiet, epochs=False)
+    set_threads(threads)
+    claim_folder(output)
+    found, data = split_source(source, flags, quiet=quiet)
+    from dataclasses import replace
+
+    from strop.experiments.audit_clicks import POPULARITY_SHARE, audit_clicks, audit_lists
+
+    if flags["scores"]:
+        from strop.cli.compare import read_lists
+
+        result = audit_lists({name: read_lists(path, data) for name, path in flags["scores"]}, data)
+    else:
+        result = audit_clicks(data, seed=flags["seed"], notes=found.notes)
+    show(replace(result, command=f"strop audit {source}"), output=output, as_json=as_json, quiet=quiet)
+    bound = flags["fail_over"]
+    shares = [f.value for f in result.figures if f.name == POPULARITY_SHARE and f.value is not None]
+    if bound is not None and shares and shares[0] > bound:
+        raise StropError(
+            "S103", f"popularity reaches {shares[0]:.1%} of the best recall, over {bound:.1%}", "see the audit"
+        )
