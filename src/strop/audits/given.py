@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from strop.audits.ranking import top_k_of_scores
+from strop.audits.ranking import hits, top_k_of_scores
 from strop.records import Split
 
 Array = npt.NDArray[Any]
@@ -22,9 +22,7 @@ def top_of(given: Array, data: Split, *, k: int = 20) -> Array:
         return top_k_of_scores(given, seen, k=k)
     kept = given >= 0
     for part in seen:
-        keys = part.users.astype(np.int64) * part.n_items + part.items
-        rows = np.arange(len(given))[:, None] * np.int64(part.n_items)
-        kept &= ~np.isin(rows + given, keys, assume_unique=False)
+        kept &= ~hits(given, part)
     order = np.argsort(~kept, axis=1, kind="stable")[:, :k]
     lists = np.where(np.take_along_axis(kept, order, 1), np.take_along_axis(given, order, 1), -1)
     out = np.full((len(given), k), -1, np.int32)

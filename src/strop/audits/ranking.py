@@ -77,11 +77,9 @@ def _best(scores: torch.Tensor, users: Array, circle: Array, k: int) -> Array:
         user = users[int(bad.nonzero()[0])]
         raise StropError("S601", f"a score of user {user} is not a number", "train again with a lower learning rate")
     tied = ((values[:, 1:] == values[:, :-1]) & (values[:, 1:] > -torch.inf)).any(dim=1).nonzero()[:, 0]
-    values, items = values[:, :k].contiguous(), items[:, :k].contiguous()
-    if len(tied):
-        some = scores[tied]
-        items[tied] = _with_ties(some, users[tied.numpy()], circle, items.shape[1])
-        values[tied] = some.gather(1, items[tied])
+    values, items = values[:, :k], items[:, :k]
+    if len(tied):  # the values stay: only which of several equal ones comes first is settled
+        items[tied] = _with_ties(scores[tied], users[tied.numpy()], circle, items.shape[1])
     items[values == -torch.inf] = -1
     found: Array = items.numpy()
     return found
