@@ -8,7 +8,9 @@ import torch
 
 from strop.records import Clicks
 
-warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
+with warnings.catch_warnings():  # torch says once a process that sparse CSR is in beta: said here, to nobody
+    warnings.simplefilter("ignore")
+    torch.sparse_csr_tensor([0, 1], [0], [1.0], size=(1, 1))
 
 
 class ClickTable:
