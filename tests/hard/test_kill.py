@@ -161,7 +161,6 @@ def test_what_diverges_is_S601_and_its_last_checkpoint_is_intact(model, tmp_path
         assert train(learner(model), folder) == whole
 
 
-@pytest.mark.xfail(strict=True, reason="training.fit keeps its last checkpoint on Ctrl-C, and saves no newer one")
 @pytest.mark.parametrize("model", MODELS)
 def test_interrupted_it_saves_the_epochs_that_are_done(model, tmp_path):
     """Ctrl-C within epoch 8, with an hour between checkpoints: only the interruption itself can have saved."""

@@ -19,7 +19,7 @@ from strop.errors import StropError
 )
 @click.option("--baseline", default="bpr", show_default=True, help="What differences are taken from.")
 @click.option("--trials", default=20, show_default=True, help="Settings tried an arm, on validation.")
-@click.option("--seeds", default=3, show_default=True, help="Seeds an arm.")
+@click.option("--seeds", default=10, show_default=True, help="Seeds an arm.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--scores", type=(str, click.Path()), multiple=True, help="NAME FILE: scores or lists of another tool.")
 @click.option("--fail-if-worse", metavar="ARM", help="Exit 1 if this arm's recall@20 is worse than the baseline's.")

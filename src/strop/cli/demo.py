@@ -15,7 +15,7 @@ from strop.errors import StropError
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("strop-demo"), show_default=True)
 @click.option("--trials", default=20, show_default=True, help="Settings tried an arm, on validation.")
-@click.option("--seeds", default=3, show_default=True, help="Seeds an arm.")
+@click.option("--seeds", default=10, show_default=True, help="Seeds an arm.")
 @click.option("--threads", default=1, show_default=True)
 @click.option("-q", "--quiet", is_flag=True, help="No narration.")
 def command(output: Path, trials: int, seeds: int, threads: int, quiet: bool) -> None:

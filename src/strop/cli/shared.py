@@ -110,6 +110,8 @@ def set_threads(threads: int) -> None:
     """How many threads torch uses; it is part of a run's record."""
     if threads < 1:
         raise StropError("S301", f"threads is {threads}", "at least 1")
+    # read when torch is loaded: its idle threads would spin, and take the time of those at work
+    os.environ.setdefault("GOMP_SPINCOUNT", "0")
     import torch
 
     torch.set_num_threads(threads)

@@ -127,7 +127,7 @@ def compare(
     *,
     baseline: str = "bpr",
     trials: int = 20,
-    seeds: int = 3,
+    seeds: int = 10,
     seed: int = 0,
     draws: int = 2000,
     lists: dict[str, Any] | None = None,
