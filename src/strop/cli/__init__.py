@@ -89,8 +89,7 @@ def status_of(arguments: list[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         return 130
-    except BrokenPipeError:
-        sys.stderr.close()
+    except (BrokenPipeError, SystemExit):  # click ends in SystemExit where nobody reads its output any more
         return 141
     except MemoryError:
         return _told(

@@ -1,7 +1,6 @@
 """strop run: train one recipe, and see it beside what one would have picked anyway."""
 
 import ast
-import math
 import shlex
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from strop.cli.shared import (
 from strop.errors import StropError, suggestion
 
 NO_FLAGS = ("seed", "folder", "save_seconds")
+LARGEST = 10**12
 TYPES = {"int": int, "float": float, "str": str, "bool": bool}
 
 
@@ -73,12 +73,13 @@ def flag(parameter: catalogue.Parameter) -> click.Option:
         return click.Option([f"--{name}"], type=click.Choice(choices), **told)
     if kind == "bool":
         return click.Option([f"--{name}/--no-{name}"], **told)
-    return click.Option([f"--{name}"], type=TYPES[kind], callback=_finite, **told)
+    return click.Option([f"--{name}"], type=TYPES[kind], callback=_bounded, **told)
 
 
-def _finite(_context: Any, _parameter: Any, value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        raise click.BadParameter(f"{value} is not a finite number")
+def _bounded(_context: Any, _parameter: Any, value: Any) -> Any:
+    """Refuses what no array can hold; the range that makes sense is the recipe's own business."""
+    if isinstance(value, int | float) and not -LARGEST <= value <= LARGEST:
+        raise click.BadParameter(f"{value} is not a number between -1e12 and 1e12")
     return value
 
 

@@ -17,6 +17,7 @@ from strop.records import Advice, Arm, Clicks, Figure, Result, Split
 log = logging.getLogger("strop.audit")
 POPULARITY_SHARE = "popularity's share of the best recall@20"
 FALSE_SHARE, BOTS, BOT_CLICKS = 0.05, 20, 100  # what is planted: random clicks, and accounts that click at random
+LEAST_PLANTED = 20  # fewer false clicks than this say nothing about how many would be found
 
 
 @dataclass(frozen=True)
@@ -133,13 +134,16 @@ def audit_clicks(data: Split, *, seed: int = 0, draws: int = 2000, notes: tuple[
             left_out.append(error.message)
         log.info("trained %s", name)
     figures = list(shape(data.train))
+    planted: tuple[Figure, ...] = ()
     try:
-        planted = found_again(data, seed=seed)
+        if len(data.train) * FALSE_SHARE >= LEAST_PLANTED:
+            planted = found_again(data, seed=seed)
+        else:
+            left_out.append("the log is too small to plant trouble in and find it again")
     except StropError as error:
         if error.code != "S502":
             raise
         left_out.append(f"planted trouble: {error.message}")
-        planted = ()
     best = max((n for n in arms if n not in ("chance", "popular")), key=lambda n: found[n].values["recall@20"])
     explained = found["popular"].values["recall@20"] / found[best].values["recall@20"]
     figures += [Figure(POPULARITY_SHARE, explained, n=len(found[best].users)), *planted]
