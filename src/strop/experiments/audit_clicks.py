@@ -191,7 +191,7 @@ def _advice(
     least, most = [row for row in points[: len(points) // 2] if row], points[-1]
     shown, liked = (sum(row[i] or 0.0 for row in least) for i in (2, 3))
     if liked > 0:
-        text = f"{best} under-serves the less popular half of the items: their share of places, against that of held-out likes"
+        text = f"{best} gives the less popular half of the items this share of places, against their share of held-out likes"
         lines.append(Advice(text, f"{shown:.1%} against {liked:.1%}", "warn" if shown < 0.5 * liked else "note"))
     lines.append(
         Advice(
@@ -225,7 +225,8 @@ def _advice(
 def audit_lists(lists: dict[str, Any], data: Split, *, draws: int = 2000) -> Result:
     """Audits the lists of any tools beside popularity and EASE, in the same way as our own. lists: name -> (n_users, k)."""
     arms = [outside(name, top, data, draws)[0] for name, top in lists.items()]
-    beside, notes = anchors(data, seed=0, skip=("ials",), draws=draws)
+    found, notes = anchors(data, seed=0, skip=("ials",), draws=draws)
+    beside = [made for made, _ in found]
     strongest = max((recall_of(arm) for arm in beside), key=lambda figure: figure.value or 0.0)
     said = []
     for arm in arms:

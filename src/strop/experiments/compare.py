@@ -10,7 +10,7 @@ import numpy as np
 from strop.audits import intervals
 from strop.audits.measure import Measured, definitions, measure, paired_with_p
 from strop.audits.outcome import arm, measured
-from strop.catalogue import recipe_constants
+from strop.catalogue import parameters, recipe_constants
 from strop.errors import StropError
 from strop.experiments.running import ANCHORS, check_recipe, peak_megabytes, run_arm, search_of, train, versions
 from strop.records import Arm, Difference, Figure, Result, Split
@@ -139,15 +139,14 @@ def compare(
     """
     if trials < 1 or seeds < 1:
         raise StropError("S301", f"trials {trials}, seeds {seeds}", "at least one of each")
-    names = tuple(dict.fromkeys([*arms, baseline, *ANCHORS]))
-    for name in names:
-        check_recipe(name)
+    names = tuple(dict.fromkeys([*_continued(arms), *arms, baseline, *ANCHORS]))
+    check_recipe(baseline)
     made: dict[str, Arm] = {}
     runs: dict[str, list[Measured]] = {}
     notes = []
     for name in names:
         try:
-            settings, tried = tune(name, data, trials=trials, seed=seed)
+            settings, tried = tune(name, data, trials=trials, seed=seed, fixed=_inherited(name, made))
         except StropError as error:
             if name in arms or error.code not in ("S502", "S601"):
                 raise
@@ -182,6 +181,20 @@ def compare(
         ),
         seed=seed,
     )
+
+
+def _continued(arms: tuple[str, ...]) -> list[str]:
+    """The recipes that some of these continue: tuned first, and shown beside them."""
+    for name in arms:
+        check_recipe(name)
+    return [base for name in arms if (base := recipe_constants(name).get("CONTINUES"))]
+
+
+def _inherited(name: str, made: dict[str, Arm]) -> dict[str, Any]:
+    """The chosen settings of the recipe that this one continues, as far as it has them."""
+    base = made.get(recipe_constants(name).get("CONTINUES", ""))
+    known = {p.name for p in parameters(name)}
+    return {} if base is None else {k: v for k, v in base.settings.items() if k in known}
 
 
 def outside(name: str, top: Any, data: Split, draws: int) -> tuple[Arm, Measured]:

@@ -14,6 +14,7 @@ from strop.records import Clicks, Split, Trained
 from strop.training import Penalty
 
 SEARCH = {"strength": [0.3, 0.05, 0.1, 0.15, 0.2, 0.25, 0.35, 0.4, 0.5, 0.6], "gamma": [1.0, 1.3]}
+CONTINUES = "bpr"  # a comparison hands it the settings that bpr was given by its own trials
 AIM = {"off": {"strength": 0.0}}  # it lowers bias: chosen by bias at a kept recall, not by accuracy
 
 

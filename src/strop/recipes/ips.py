@@ -8,6 +8,7 @@ from strop.records import Split, Trained
 from strop.weights.propensity import inverse_popularity
 
 SEARCH = {"power": [0.2, 0.02, 0.05, 0.1, 0.15, 0.25, 0.3, 0.4, 0.5, 0.7], "clip": [10.0, 3.0]}
+CONTINUES = "bpr"  # a comparison hands it the settings that bpr was given by its own trials
 AIM = {"off": {"power": 0.0}}  # it lowers bias: chosen by bias at a kept recall, not by accuracy
 
 

@@ -32,6 +32,7 @@ SEARCH = {
         1.5,
     ]
 }
+CONTINUES = "bpr"  # a comparison hands it the settings that bpr was given by its own trials
 AIM = {"off": {"strength": 0.0}}  # it lowers bias: chosen by bias at a kept recall, not by accuracy
 
 

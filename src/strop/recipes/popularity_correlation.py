@@ -36,6 +36,7 @@ SEARCH = {
         2.0,
     ]
 }
+CONTINUES = "bpr"  # a comparison hands it the settings that bpr was given by its own trials
 AIM = {"off": {"strength": 0.0}}  # it lowers bias: chosen by bias at a kept recall, not by accuracy
 
 
