@@ -69,7 +69,7 @@ class Recommender:
         return int((top >= 0).sum())
 
     def _best(self, scores: Any, without: Array, k: int) -> list[str]:
-        values = np.array(scores, np.float32)
+        values = scores.numpy().copy()  # some models hand out a view of their own numbers
         values[without] = -np.inf
         best = np.argsort(-values, kind="stable")[:k]
         return self._names(best[values[best] > -np.inf])
