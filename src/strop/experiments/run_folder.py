@@ -178,7 +178,7 @@ def rough_megabytes(data: Split, settings: dict[str, Any]) -> float:
     clicks = len(data.train) + len(data.validation) + len(data.test or ())
     vectors = 24 * settings.get("dimensions", 64) * (users + items)
     ease = 24 * items**2 if 24 * items**2 <= 2_000_000_000 else 0
-    return 330 + (200 * clicks + vectors + ease + 2 * min(4 * users * items, 256 << 20)) / 1e6
+    return 450 + (200 * clicks + vectors + ease + 2 * min(4 * users * items, 256 << 20)) / 1e6
 
 
 def titles_of(folder: Path) -> dict[str, str]:
