@@ -31,6 +31,8 @@ def command(method: str, folder: Path, jobs: int, show: bool, quiet: bool) -> No
         raise StropError(
             "S102", f'no receipt for "{method}"{suggestion(method, list(METHODS))}', "all: " + ", ".join(METHODS)
         )
+    from dataclasses import replace
+
     from strop.report import store, terminal
 
     place = folder / method
@@ -42,4 +44,7 @@ def command(method: str, folder: Path, jobs: int, show: bool, quiet: bool) -> No
         receipt = run(method, place, jobs=jobs)
         store.write(receipt, place / "result.json")
         store.write_bytes(receipt_svg(receipt).encode(), place / "figure.svg")
-    click.echo(terminal.table(store.read(place / "result.json"), width=100))
+    found = store.read(place / "result.json")
+    told = tuple(f for f in found.figures if "change of" in f.name or "minus" in f.name)
+    click.echo(terminal.table(replace(found, figures=told), width=100))
+    click.echo(f"all {len(found.figures)} figures: {place / 'result.json'}")
