@@ -6,6 +6,7 @@ refuses since 2.6; here it evaluates the model in memory, so nothing has to be p
 
 import os
 import time
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -107,13 +108,15 @@ def speed(data: str, *, epochs: int) -> None:
 
 def search(data: str, *, trials: list[dict[str, float]], checkpoints: list[int]) -> None:
     """Fits with each setting, saving the factors at the checkpoints."""
-    config, train, _ = _load("BPR", data, "fit", epochs=max(checkpoints))
-    places = _places(train.dataset, matrix(data, "fit").shape)
-    for number, trial in enumerate(trials):
-        config["learning_rate"], config["weight_decay"] = trial["rate"], trial["l2"]
+    for number, trial in enumerate(
+        trials
+    ):  # loaded anew each time: the order of its batches goes on from trial to trial
+        settings = {"learning_rate": trial["rate"], "weight_decay": trial["l2"]}
+        config, train, _ = _load("BPR", data, "fit", epochs=max(checkpoints), **settings)
+        places = _places(train.dataset, matrix(data, "fit").shape)
         model, trainer = _model("BPR", config, train)
         laps = Laps(tuple(checkpoints), f"{data}.recbole.{number}")
-        _hook(trainer, laps, lambda model=model: _factors(model, places))
+        _hook(trainer, laps, partial(_factors, model, places))
         trainer.fit(train, valid_data=None, saved=False, show_progress=False)
         tell(figure="search", trial=number, after=laps.after)
 

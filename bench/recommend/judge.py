@@ -1,6 +1,5 @@
 """How good is what an arm saved? One evaluator for all: strop's full ranking, with its mask and its ties."""
 
-import os
 from functools import cache
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from strop.audits.ranking import per_user, top_k, top_k_of_scores
 from strop.models.recommend.matrix_factorisation import MatrixFactorisation
 from strop.records import Clicks
 
-torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+torch.set_num_threads(1)
 
 
 @cache
