@@ -12,6 +12,8 @@ from typing import Any
 
 from strop.checkpoints import read_json, write_json
 from strop.errors import StropError
+from strop.experiments.claims import ipl_verdict
+from strop.experiments.claims.judging import judge
 from strop.experiments.running import peak_megabytes
 from strop.records import Receipt
 
@@ -72,6 +74,9 @@ def run(method: str, place: Path, *, jobs: int = 1) -> Receipt:
         "cpu_seconds": sum(row.pop("cpu_seconds") for row in found),
         "peak_megabytes": max(row.pop("peak_megabytes") for row in found),
     }
-    judge = import_module(f"strop.experiments.claims.{method}_verdict")
-    receipt: Receipt = judge.receipt(rule, found, commit=commit, cost=cost, command=f"strop evidence {method}")
-    return receipt
+    command = f"strop evidence {method}"
+    if "margins" in rule:  # the first receipt's rule is not in the form that judging reads
+        return ipl_verdict.receipt(rule, found, commit=commit, cost=cost, command=command)
+    claim = import_module(f"strop.experiments.claims.{method}")
+    exact = claim.exact(rule) if hasattr(claim, "exact") else []
+    return judge(rule, found, exact, commit=commit, cost=cost, command=command)
