@@ -2,7 +2,7 @@
 
 from math import exp
 
-from strop.records import Advice, Arm, Difference, Figure, Receipt, Result
+from strop.records import Advice, Arm, Difference, DoseCurve, Figure, Receipt, Result, Table
 
 MEANS = {  # recall, ndcg, reo, di 1.0, coverage, arp
     "bpr": (0.3631, 0.4358, 1.475, 1.637, 0.412, 206.0),
@@ -140,6 +140,16 @@ def audit():
             Advice("Planted flips were found again: the estimate covers the truth.", "planted 10%, found 9.9% [7.1, 12.8]", "good"),
             Advice("The log has no second judgement of a click, so its own flip rate is not identified. Do not trust a number for it.", "", "warn"),
             Advice("Next: strop compare ml-100k.inter", "", "note"),
+        ),
+        tables=(
+            Table("Clicks to check first", ("user", "item", "title", "doubt"), (("196", "1022", "Fast, Cheap & Out of Control (1997)", "0.99"), ("87", "1188", "Young Guns II (1990)", "0.98")), "Ten in a hundred of these are false, one in a hundred at random."),
+            Table("Accounts that look like bots", ("user", "clicks", "mean doubt"), (("944", "100", "0.52"),)),
+        ),
+        curves=(
+            DoseCurve("What random clicks cost", "share of random clicks added", {
+                "bpo": tuple((d, Figure("recall@20", r, r - 0.01, r + 0.01, 943)) for d, r in ((0.0, 0.36), (0.1, 0.31), (0.2, 0.28))),
+                "tce": tuple((d, Figure("recall@20", r, r - 0.01, r + 0.01, 943)) for d, r in ((0.0, 0.355), (0.1, 0.34), (0.2, 0.33))),
+            }, "Planted in train only."),
         ),
         definitions={"gini of clicks": "0: every item has as many clicks; 1: one item has all of them."},
         settings={"k": 20, "draws": 2000},

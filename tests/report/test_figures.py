@@ -7,7 +7,7 @@ import result_examples as examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strop.records import Arm, Difference, Figure
+from strop.records import Arm, Difference, DoseCurve, Figure
 from strop.report import figures, lines, page, svg
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -153,6 +153,25 @@ def test_without_likes_the_clicks_stand_in_and_it_is_said():
     assert kind(root, "likes")[0].get("d") == "M40 140 L40 106.4 L250 61.6 L250 140 Z"
     assert not kind(root, "hits")
     assert root[1].text.endswith("of the clicks.")
+
+
+def test_a_dose_curve_has_a_line_and_its_intervals_for_each_method_and_skips_what_is_undefined():
+    """Three points with intervals, one undefined: a path with one step, two upright bars."""
+    points = (
+        (0.0, Figure("recall@20", 0.3, 0.2, 0.4)),
+        (0.1, Figure("recall@20", None)),
+        (0.2, Figure("recall@20", 0.2, 0.1, 0.3)),
+    )
+    drawn = lines.dose(
+        DoseCurve("cost", "share added", {"plain": points, "never": ((0.0, Figure("recall@20", None)),)})
+    )
+    root = ET.fromstring(drawn)
+    (curve,) = kind(root, "curve")
+    assert curve.get("d").count("L") == 1
+    bars = kind(root, "bar")
+    assert [float(b.get("y2")) < float(b.get("y1")) for b in bars] == [True, True]
+    assert "plain ends at 0.200 (share added 20.0%)" in drawn and "never" not in drawn
+    assert lines.dose(DoseCurve("cost", "share", {})) == ""
 
 
 def test_curves_skip_epochs_without_validation_and_arms_without_curves():

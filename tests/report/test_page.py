@@ -10,7 +10,7 @@ import pytest
 import result_examples as examples
 
 from strop.errors import StropError
-from strop.records import Advice, Arm, Difference, Figure, Receipt, Result
+from strop.records import Advice, Arm, Difference, DoseCurve, Figure, Receipt, Result, Table
 from strop.report import figures, page, terminal
 from strop.report.wording import clean
 
@@ -153,6 +153,7 @@ def filled(kind, word):
         kind=word, title=word, verdict=word, command=word, arms=arms, differences=(Difference(word, word, figure, 0.1),), figures=(figure,),
         advice=(Advice(word, word, word),), definitions={word: word}, settings={word: [word, {word: word}]}, data={word: word, "name": word},
         versions={word: word}, cost={word: 2.0}, notes=(word,),
+        tables=(Table(word, (word, "b"), ((word, word),), word),), curves=(DoseCurve(word, word, {word: ((0.0, figure), (0.1, figure))}, word),),
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import result_examples as examples
 
-from strop.records import Advice, Arm, Figure, Result
+from strop.records import Advice, Arm, Figure, Result, Table
 from strop.report import terminal
 
 
@@ -82,3 +82,19 @@ def test_wide_letters_keep_the_columns_straight():
     rows = terminal.table(replace(small(), arms=arms)).splitlines()[3:5]
     assert rows[0].startswith("映画    0.363")
     assert rows[1].startswith("ab      0.369")
+
+
+def test_a_table_shows_its_first_rows_in_columns_and_says_how_many_are_left():
+    rows = tuple((f"u{i}", "i" * (i + 1)) for i in range(9))
+    record = Result(
+        kind="audit",
+        title="t",
+        verdict="v",
+        tables=(Table("Clicks to check", ("user", "item"), rows, "At random: one in ten."),),
+    )
+    text = terminal.table(record, width=60)
+    lines = text.splitlines()
+    start = lines.index("Clicks to check. At random: one in ten.")
+    assert lines[start + 1].split() == ["user", "item"]
+    assert [line.split()[0] for line in lines[start + 2 : start + 7]] == ["u0", "u1", "u2", "u3", "u4"]
+    assert lines[start + 7] == "and 4 more on the page"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from strop.records.clicks import Clicks, Ratings, Split, table_checksum
     from strop.records.judgements import Judgements
-    from strop.records.results import Advice, Arm, Difference, Figure, Receipt, Result
+    from strop.records.results import Advice, Arm, Difference, DoseCurve, Figure, Receipt, Result, Table
     from strop.records.trained import Trained
 
 __all__ = [
@@ -13,12 +13,14 @@ __all__ = [
     "Arm",
     "Clicks",
     "Difference",
+    "DoseCurve",
     "Figure",
     "Judgements",
     "Ratings",
     "Receipt",
     "Result",
     "Split",
+    "Table",
     "Trained",
     "table_checksum",
 ]

@@ -64,6 +64,26 @@ class Advice:
 
 
 @dataclass(frozen=True)
+class Table:
+    """Rows that a person can act on (records to check, accounts to look at); the note says how they were chosen."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class DoseCurve:
+    """A figure as a corruption grows: (dose, figure) points for each method; dose: a share of the records, from 0."""
+
+    title: str
+    dose: str
+    lines: dict[str, tuple[tuple[float, Figure], ...]]
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class Result:
     """What a run, an audit or a comparison found: plain values only, so that it can be written, read and drawn again.
 
@@ -79,6 +99,8 @@ class Result:
     differences: tuple[Difference, ...] = ()
     figures: tuple[Figure, ...] = ()
     advice: tuple[Advice, ...] = ()
+    tables: tuple[Table, ...] = ()
+    curves: tuple[DoseCurve, ...] = ()
     definitions: dict[str, str] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)

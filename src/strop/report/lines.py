@@ -1,11 +1,11 @@
-"""How does it run along popularity and along the epochs? Inline SVG: exposure panels and learning curves."""
+"""How does it run along popularity, along the epochs, along a dose? Inline SVG: exposure panels and curves."""
 
 from collections.abc import Sequence
 
-from strop.records import Arm
+from strop.records import Arm, DoseCurve, Figure
 from strop.report import svg
 from strop.report.placing import fit, spread, width
-from strop.report.wording import UNDEFINED, number
+from strop.report.wording import UNDEFINED, direction, number
 
 WIDE, NARROW, LETTER = 340, 260, 12.0
 Row = tuple[float | None, ...]
@@ -65,31 +65,61 @@ def _percent(share: float | None) -> str:
 def validation(arms: Sequence[Arm]) -> str:
     """The validation figure by epoch, all arms in one drawing with their names at the ends of the lines; "" for none."""
     runs = [
-        (i, [(row[0], row[2]) for row in arm.curve if len(row) > 2 and row[2] is not None])
+        (
+            i,
+            arm.name,
+            [(row[0], Figure("", row[2])) for row in arm.curve if len(row) > 2 and row[0] and row[2] is not None],
+        )
         for i, arm in enumerate(arms)
     ]
-    runs = [(i, run) for i, run in runs if run]
-    if not runs:
+    return _lines(runs, title="Validation figure by epoch", up="validation figure, higher is better", along="epoch")
+
+
+def dose(curve: DoseCurve) -> str:
+    """A figure against the dose of a corruption: a line a method, its intervals as bars; "" where nothing is known."""
+    runs = [(i, name, list(points)) for i, (name, points) in enumerate(curve.lines.items())]
+    measured = next((figure.name for _, _, run in runs for _, figure in run), "")
+    up = f"{measured}, {direction(measured)}" if measured else ""
+    return _lines(runs, title=curve.title, up=up, along=curve.dose, percent=True)
+
+
+def _lines(
+    runs: Sequence[tuple[int, str, list[tuple[float, Figure]]]],
+    *,
+    title: str,
+    up: str,
+    along: str,
+    percent: bool = False,
+) -> str:
+    """Lines (colour, name, points) in one drawing, each named at its end; percent: the lying axis is in shares."""
+    known = [(i, name, [(x, y) for x, y in run if y.value is not None]) for i, name, run in runs]
+    shown = [(i, fit(name, room=100), name, run) for i, name, run in known if run]
+    if not shown:
         return ""
-    names = [fit(arms[i].name, room=100) for i, _ in runs]
-    gutter = max(width(name, size=LETTER) for name in names)
-    across = svg.scale([x for _, run in runs for x, _ in run], 46, 326 - gutter, least_step=1.0)
-    up = svg.scale([y for _, run in runs for _, y in run], 208, 30)
+    gutter = max(width(short, size=LETTER) for _, short, _, _ in shown)
+    step = 0.0 if percent else 1.0
+    across = svg.scale([x for *_, run in shown for x, _ in run], 46, 326 - gutter, least_step=step)
+    upward = svg.scale([v for *_, run in shown for _, y in run for v in (y.value, y.low, y.high)], 208, 30)
     parts = [
-        svg.text(4, 14, "validation figure, higher is better" + (" (axis cut)" if up.cut else ""), "t"),
-        *svg.down_axis(across, up),
-        *svg.across_axis(across, 208),
-        svg.text(across.stop, 242, "epoch", "t q", anchor="end"),
+        svg.text(4, 14, fit(up + (" (axis cut)" if upward.cut else ""), room=330), "t"),
+        *svg.down_axis(across, upward),
+        *svg.across_axis(across, 208, percent=percent),
+        svg.text(across.stop, 242, fit(along, room=280), "t q", anchor="end"),
     ]
-    ends = [(across(run[-1][0]), up(run[-1][1])) for _, run in runs]
+    ends = [(across(run[-1][0]), upward(run[-1][1].value or 0.0)) for *_, run in shown]
     heights = spread([y for _, y in ends], gap=LETTER + 2, low=24, high=214)
-    for (i, run), name, (x, y), height in zip(runs, names, ends, heights):
-        parts.append(svg.path([(across(a), up(b)) for a, b in run], f"curve c{i % svg.COLOURS}"))
+    told = []
+    for (i, short, name, run), (x, y), height in zip(shown, ends, heights, strict=True):
+        last = f"{number(100 * run[-1][0])}%" if percent else number(run[-1][0])
+        told.append(f"{name} ends at {number(run[-1][1].value)} ({along} {last})")
+        parts.append(svg.path([(across(a), upward(b.value or 0.0)) for a, b in run], f"curve c{i % svg.COLOURS}"))
+        for a, b in run:
+            if b.low is not None and b.high is not None:
+                parts.append(svg.line(across(a), upward(b.low), across(a), upward(b.high), f"bar c{i % svg.COLOURS}"))
         parts.append(svg.line(x, y, across.stop + 7, height, "leader"))
-        parts.append(svg.marker(x, y, i, hint=f"{arms[i].name}: {number(run[-1][1])} at epoch {number(run[-1][0])}"))
-        parts.append(svg.text(across.stop + 10, height + 4, name))
-    told = "; ".join(f"{arms[i].name} ends at {number(run[-1][1])} in epoch {number(run[-1][0])}" for i, run in runs)
-    return svg.drawing(WIDE, 250, parts, title="Validation figure by epoch", description=told)
+        parts.append(svg.marker(x, y, i, hint=told[-1]))
+        parts.append(svg.text(across.stop + 10, height + 4, short))
+    return svg.drawing(WIDE, 250, parts, title=title, description="; ".join(told))
 
 
 def losses(arms: Sequence[Arm]) -> list[str]:

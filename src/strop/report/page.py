@@ -97,6 +97,7 @@ def _result(result: Result) -> dict[str, Any]:
         "likes_known": all(len(row) == 5 for arm in arms for row in arm.points),
         "validation": lines.validation(arms),
         "losses": lines.losses(arms),
+        "doses": [(curve, drawn) for curve in result.curves if (drawn := lines.dose(curve))],
         "tables": [names[i : i + COLUMNS] for i in range(0, len(names), COLUMNS)] if not alone else [],
         "columns": partial(_columns, arms),
         "figures": result.figures or alone,

@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Sequence
 from textwrap import wrap
 
-from strop.records import Difference, Figure, Receipt, Result
+from strop.records import Difference, Figure, Receipt, Result, Table
 from strop.report.wording import (
     Cell,
     cell,
@@ -22,6 +22,7 @@ from strop.report.wording import (
 )
 
 SIGNS = {"good": "+", "warn": "!"}
+SHOWN = 5  # rows of a table
 BOLD, QUIET, WARN, GOOD, PLAIN = "\033[1m", "\033[2m", "\033[33m", "\033[32m", "\033[0m"
 
 
@@ -52,9 +53,22 @@ def _result(result: Result, width: int) -> list[Lines]:
                 tone={"good": GOOD, "warn": WARN}.get(one.level, ""),
             )
         ],
+        *[_table(one, width) for one in result.tables],
         [line for note in result.notes for line in _words(note, width, tone=QUIET)],
         [(QUIET, shorten("definitions: on the page, and `strop explain recall`", width))] if result.definitions else [],
     ]
+
+
+def _table(table: Table, width: int) -> Lines:
+    """The first rows of a table, in columns; the page and the written files have them all."""
+    rows = [[shorten(clean(word), width // 3) for word in row] for row in (table.columns, *table.rows[:SHOWN])]
+    sizes = [max(_columns(row[i]) for row in rows) for i in range(len(table.columns))]
+    lines = _words(f"{table.title}{'. ' + table.note if table.note else ''}", width)
+    for place, row in enumerate(rows):
+        text = "  ".join(_pad(word, size, left=True) for word, size in zip(row, sizes, strict=True)).rstrip()
+        lines.append((QUIET if place == 0 else "", shorten(text, width)))
+    left = len(table.rows) - SHOWN
+    return lines + ([(QUIET, f"and {left} more on the page")] if left > 0 else [])
 
 
 def _receipt(receipt: Receipt, width: int) -> list[Lines]:
