@@ -5,19 +5,41 @@ from typing import Any
 
 import click
 
-from strop.cli.shared import claim_folder, narrate, reading, set_threads, show, split_source, splitting, writing
+from strop.cli.shared import (
+    claim_folder,
+    narrate,
+    reading,
+    set_threads,
+    show,
+    split_source,
+    splitting,
+    titles_for,
+    writing,
+)
 from strop.errors import StropError
 
 
 @click.command(
     "audit",
-    help="What a log of clicks can and cannot teach, or what the lists of any tool do.\n\n"
-    "\b\n  strop audit ratings.csv --threshold 4 -o out\n  strop audit ratings.csv --scores mine lists.csv",
+    help="What a log of clicks can and cannot teach, what is wrong with it, or what the lists of any tool do.\n\n"
+    "\b\n  strop audit ratings.csv --threshold 4 -o out\n  strop audit ratings.csv --checked out/check_random.csv"
+    "\n  strop audit ratings.csv --scores mine lists.csv",
 )
 @click.argument("source")
 @click.option(
     "--scores", type=(str, click.Path()), multiple=True, help="NAME FILE: audit these scores or lists instead."
 )
+@click.option(
+    "--checked", type=click.Path(), help="Clicks drawn at random that somebody checked: user, item, false (1 or 0)."
+)
+@click.option(
+    "--write",
+    type=click.Choice(["csv", "tsv", "parquet"]),
+    default="csv",
+    show_default=True,
+    help="Form of the files beside the page: clicks to check, weights, cleaned clicks.",
+)
+@click.option("--titles", type=click.Path(), help="File of items with their titles.")
 @click.option("--seed", default=0, show_default=True)
 @click.option(
     "--fail-over", type=float, metavar="X", help="Exit 1 if popularity reaches more than this share of the best recall."
@@ -40,7 +62,15 @@ def command(source: str, output: Path | None, as_json: bool, quiet: bool, thread
 
         result = audit_lists({name: read_lists(path, data) for name, path in flags["scores"]}, data)
     else:
-        result = audit_clicks(data, seed=flags["seed"], notes=found.notes)
+        result = audit_clicks(
+            data,
+            seed=flags["seed"],
+            notes=found.notes,
+            titles=titles_for(source, flags["titles"]),
+            checked=None if flags["checked"] is None else read_checked(flags["checked"]),
+            files=output,
+            suffix=flags["write"],
+        )
     show(replace(result, command=f"strop audit {source}"), output=output, as_json=as_json, quiet=quiet)
     bound = flags["fail_over"]
     shares = [f.value for f in result.figures if f.name == POPULARITY_SHARE and f.value is not None]
@@ -48,3 +78,14 @@ def command(source: str, output: Path | None, as_json: bool, quiet: bool, thread
         raise StropError(
             "S103", f"popularity reaches {shares[0]:.1%} of the best recall, over {bound:.1%}", "see the audit"
         )
+
+
+def read_checked(path: str) -> Any:
+    """The checked clicks of a file: the rows in which `false` is filled in. Errors: S204 no such column, as readers."""
+    from strop.feedback import readers
+
+    found = readers.open_table(path, rating="false", time="none", bad_rows="skip")
+    for note in found.notes:
+        click.echo(note, err=True)
+    assert found.ratings is not None
+    return found.ratings

@@ -19,6 +19,7 @@ from strop.cli.shared import (
     show,
     split_source,
     splitting,
+    titles_for,
     writing,
 )
 from strop.errors import StropError, suggestion
@@ -163,15 +164,6 @@ def finish(run: Any, data: Any, folder: Path, *, as_json: bool, quiet: bool, not
         click.echo(f"go on with: strop resume {shlex.quote(str(folder))}", err=True)
         raise
     show(result, output=folder, as_json=as_json, quiet=quiet)
-
-
-def titles_for(source: str, path: str | None) -> dict[str, str]:
-    """Item -> title, from a file or from the named data set; empty where there are none."""
-    from strop.feedback import datasets, readers
-
-    if path is not None:
-        return readers.read_titles(path)
-    return datasets.titles(source) if source in datasets.SOURCES and not Path(source).exists() else {}
 
 
 def typed() -> str:

@@ -142,6 +142,15 @@ def split_source(source: str, flags: dict[str, Any], *, quiet: bool) -> Any:
     return reading, data
 
 
+def titles_for(source: str, path: str | None) -> dict[str, str]:
+    """Item -> title, from a file or from the named data set; empty where there are none."""
+    from strop.feedback import datasets, readers
+
+    if path is not None:
+        return readers.read_titles(path)
+    return datasets.titles(source) if source in datasets.SOURCES and not Path(source).exists() else {}
+
+
 def claim_folder(folder: Path | None) -> None:
     """Looks whether the output folder may be used, and makes nothing yet: S702 it holds a result, S503 not writable."""
     if folder is None:

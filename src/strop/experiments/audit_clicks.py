@@ -1,225 +1,253 @@
-"""What can this log teach, and what can it not? Popularity's share, who is served, and planted trouble found again."""
+"""What can this log teach, what is wrong with it, and what is it worth? One page about one log."""
 
 import logging
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
-from strop.audits.intervals import bootstrap_mean
+from strop.audits import log as logs
 from strop.audits.measure import Measured, definitions
+from strop.channels import estimates
 from strop.errors import StropError
+from strop.experiments import audit_advice, audit_files
 from strop.experiments.compare import about, outside, recall_of
+from strop.experiments.found_again import BOTS, FALSE_SHARE, LEAST_PLANTED, Trouble, found_again, trouble
+from strop.experiments.noise_curve import DOSES, NoiseCurve, noise_curve
 from strop.experiments.running import anchors, peak_megabytes, run_arm, versions
-from strop.models.recommend import ease
-from strop.records import Advice, Arm, Clicks, Figure, Result, Split
+from strop.experiments.suspicion import Suspicion, examine
+from strop.records import Arm, Clicks, Figure, Ratings, Result, Split, Table
+from strop.weights.effective import effective_sample_size
+from strop.weights.propensity import inverse_popularity
 
 log = logging.getLogger("strop.audit")
 POPULARITY_SHARE = "popularity's share of the best recall@20"
-FALSE_SHARE, BOTS, BOT_CLICKS = 0.05, 20, 100  # what is planted: random clicks, and accounts that click at random
-LEAST_PLANTED = 20  # fewer false clicks than this say nothing about how many would be found
+POWERS = (0.25, 0.5, 1.0)  # how exposure may grow with popularity; nobody knows from clicks alone
+ROWS = 20  # of a table on the page; the written files hold all
 
 
-@dataclass(frozen=True)
-class Planted:
-    """Train with trouble that we put there, and where it is."""
+@dataclass
+class Found:
+    """What an audit gathers, part by part; what could not be done says so in `left_out`."""
 
-    clicks: Clicks
-    false: Any  # (n,) bool of the planted log's clicks
-    bots: Any  # (n_users,) bool of the planted log's users
+    arms: dict[str, Arm] = field(default_factory=dict)
+    measured: dict[str, Measured] = field(default_factory=dict)
+    planted: tuple[Figure, ...] = ()
+    seen: Suspicion | None = None
+    at_most: Figure | None = None
+    trouble: Trouble | None = None
+    noise: NoiseCurve | None = None
+    alike: list[Any] = field(default_factory=list)
+    clock: tuple[Figure, ...] = ()
+    checked: Figure | None = None
+    left_out: list[str] = field(default_factory=list)
 
+    @property
+    def best(self) -> str:
+        """The arm with the best recall@20, chance and popularity left aside."""
+        return max((n for n in self.arms if n not in ("chance", "popular")), key=lambda n: self.recall(n))
 
-def plant(clicks: Clicks, *, seed: int, false_share: float = FALSE_SHARE, bots: int = BOTS) -> Planted:
-    """Adds random clicks (a share of the clicks) and `bots` new users of random clicks. Ours: a test of the instrument."""
-    generator = np.random.default_rng([seed, 11])
-    known = clicks.users.astype(np.int64) * clicks.n_items + clicks.items
-    wanted = round(false_share * len(clicks))
-    users = clicks.users[generator.integers(0, len(clicks), 3 * wanted)].astype(np.int64)  # as active as real ones
-    drawn = np.unique(users * clicks.n_items + generator.integers(0, clicks.n_items, 3 * wanted))
-    fresh = generator.permutation(drawn[~np.isin(drawn, known)])[:wanted]
-    size = min(BOT_CLICKS, clicks.n_items // 2)
-    own = np.concatenate(
-        [
-            clicks.n_items * np.int64(clicks.n_users + b) + generator.permutation(clicks.n_items)[:size]
-            for b in range(bots)
-        ]
-        or [np.empty(0, np.int64)]
-    )
-    keys = np.concatenate([known, fresh, own])
-    order = np.argsort(keys)
-    planted = np.repeat([False, True, False], [len(known), len(fresh), len(own)])[order]
-    names = np.concatenate([np.arange(clicks.n_users), -1 - np.arange(bots)])
-    table = Clicks(keys[order] // clicks.n_items, keys[order] % clicks.n_items, names, clicks.item_ids)
-    return Planted(table, planted, np.arange(len(names)) >= clicks.n_users)
+    def recall(self, name: str) -> float:
+        """An arm's recall@20."""
+        return self.measured[name].values["recall@20"]
 
+    @property
+    def random_share(self) -> float | None:
+        """The share of random clicks: of those that were checked, else the most that it can be."""
+        return (self.checked or self.at_most or Figure("", None)).value
 
-def suspicion(clicks: Clicks, *, seed: int) -> Any:
-    """(n,) in [0, 1]: the share of items that fit the click's user better than the clicked one does.
-
-    Fit is the score of an EASE model learned from the other half of the users: a model that saw the click would defend
-    it, most of all on a rare item.
-    """
-    half = np.random.default_rng([seed, 13]).permutation(clicks.n_users) % 2
-    doubt = np.empty(len(clicks), np.float32)
-    for side in (0, 1):
-        other = ease.fit(clicks.take(half[clicks.users] != side))
-        model = ease.Ease(clicks.matrix(), other.weights.numpy())
-        members = np.flatnonzero(half == side)
-        for start in range(0, len(members), 512):
-            users = members[start : start + 512]
-            ordered, scores = (x.numpy() for x in _ordered(model, users))
-            for row, user in enumerate(users):
-                low, high = clicks.indptr[user], clicks.indptr[user + 1]
-                place = np.searchsorted(ordered[row], scores[row, clicks.items[low:high]], side="left")
-                doubt[low:high] = 1 - place / clicks.n_items
-    return doubt
+    @property
+    def explained(self) -> float:
+        """Popularity's share of the best recall."""
+        return self.recall("popular") / self.recall(self.best)
 
 
-def _ordered(model: ease.Ease, users: Any) -> tuple[Any, Any]:
-    scores = model.score(users)
-    return scores.sort(dim=1).values, scores
+def whole(data: Split) -> Clicks:
+    """All parts of a split as one log."""
+    parts = [part for part in (data.train, data.validation, data.test) if part is not None]
+    times = None if any(p.times is None for p in parts) else np.concatenate([p.times for p in parts])
+    users, items = (np.concatenate([getattr(p, side) for p in parts]) for side in ("users", "items"))
+    return Clicks(users, items, data.train.user_ids, data.train.item_ids, times, data.train.name)
 
 
-def found_again(data: Split, *, seed: int) -> tuple[Figure, ...]:
-    """How much of what was planted is found among as many most suspicious clicks, and users, as were planted.
-
-    Beside it what looking at the rarest items first would find, and chance. Intervals: bootstrap over what was looked at.
-    """
-    planted = plant(data.train, seed=seed)
-    clicks = planted.clicks
-    real = ~planted.bots[clicks.users]  # false clicks are looked for among people's
-    wanted = int(planted.false.sum())
-    doubt, rarity = suspicion(clicks, seed=seed), -clicks.popularity[clicks.items].astype(float)
-    figures = []
-    for name, by in (("most suspicious first", doubt), ("rarest items first", rarity)):
-        rows = np.flatnonzero(real)[np.argsort(-by[real], kind="stable")[:wanted]]
-        mean = np.bincount(clicks.users, by, minlength=clicks.n_users) / np.maximum(np.diff(clicks.indptr), 1)
-        users = np.argsort(-mean, kind="stable")[:BOTS]
-        for what, hits in (("false clicks", planted.false[rows]), ("bots", planted.bots[users])):
-            figures.append(Figure(f"{what} found, {name}", *bootstrap_mean(hits.astype(float), seed=seed), len(hits)))
-    chance = (wanted / real.sum(), BOTS / clicks.n_users)
-    return (
-        *figures,
-        *(Figure(f"{n} found by chance", float(v)) for n, v in zip(("false clicks", "bots"), chance, strict=True)),
-    )
-
-
-def shape(clicks: Clicks) -> tuple[Figure, ...]:
-    """The log's own figures, before anything is trained."""
-    popularity = np.sort(clicks.popularity)[::-1]
-    head = popularity[: max(1, clicks.n_items // 10)].sum() / len(clicks)
-    active = np.diff(clicks.indptr)
-    return (
-        Figure("density", len(clicks) / (clicks.n_users * clicks.n_items), n=len(clicks)),
-        Figure("share of clicks on the top tenth of items", float(head), n=len(clicks)),
-        Figure("median clicks a user", float(np.median(active)), n=clicks.n_users),
-        Figure("items with fewer than 5 clicks, share", float((clicks.popularity < 5).mean()), n=clicks.n_items),
-    )
-
-
-def audit_clicks(data: Split, *, seed: int = 0, draws: int = 2000, notes: tuple[str, ...] = ()) -> Result:
-    """Measures what popularity alone explains, who is recommended and who likes it, and how well trouble would be seen.
-
-    Trains popularity, chance, BPR, EASE and iALS with their defaults on the split. Errors: as the recipes.
-    """
-    arms: dict[str, Arm] = {}
-    found: dict[str, Measured] = {}
-    left_out = []
+def gather(data: Split, *, seed: int, draws: int) -> Found:
+    """Everything the page is made of. Errors: as the recipes; what does not fit into its memory is left out and said."""
+    found, clicks = Found(), whole(data)
     for name in ("chance", "popular", "bpr", "ials", "ease"):
         try:
-            arms[name], found[name], _ = run_arm(name, data, seed=seed, settings={}, draws=draws)
+            found.arms[name], found.measured[name], _ = run_arm(name, data, seed=seed, settings={}, draws=draws)
         except StropError as error:
             if error.code != "S502":
                 raise
-            left_out.append(error.message)
+            found.left_out.append(error.message)
         log.info("trained %s", name)
-    figures = list(shape(data.train))
-    planted: tuple[Figure, ...] = ()
+    found.alike, found.clock = logs.accounts_alike(clicks), logs.clock(clicks)
+    if len(data.train) * FALSE_SHARE < LEAST_PLANTED:
+        found.left_out.append("the log is too small to plant trouble in and find it again")
+        return found
     try:
-        if len(data.train) * FALSE_SHARE >= LEAST_PLANTED:
-            planted = found_again(data, seed=seed)
-        else:
-            left_out.append("the log is too small to plant trouble in and find it again")
+        found.planted = found_again(data.train, seed=seed)
+        found.seen = examine(clicks, seed=seed)
+        found.at_most = found.seen.at_most(draws=max(draws, 200), seed=seed)
+        found.trouble = trouble(found.seen, found.at_most, found.planted)
     except StropError as error:
         if error.code != "S502":
             raise
-        left_out.append(f"planted trouble: {error.message}")
-    best = max((n for n in arms if n not in ("chance", "popular")), key=lambda n: found[n].values["recall@20"])
-    explained = found["popular"].values["recall@20"] / found[best].values["recall@20"]
-    figures += [Figure(POPULARITY_SHARE, explained, n=len(found[best].users)), *planted]
+        found.left_out.append(f"suspicious clicks: {error.message}")
+    log.info("examined every click")
+    found.noise = noise_curve(data, seed=seed, draws=max(draws, 200))
+    return found
+
+
+def audit_clicks(
+    data: Split,
+    *,
+    seed: int = 0,
+    draws: int = 2000,
+    notes: tuple[str, ...] = (),
+    titles: dict[str, str] | None = None,
+    checked: Ratings | None = None,
+    files: Path | None = None,
+    suffix: Literal["csv", "tsv", "parquet"] = "csv",
+) -> Result:
+    """Measures what popularity alone explains, what looks wrong, what random clicks cost, and where to look first.
+
+    Trains popularity, chance, BPR, EASE and iALS with their defaults on the split, and a noise curve. titles: item name ->
+    title, for the tables; checked: clicks drawn at random that somebody looked at, 1 for a false one and 0 for a meant
+    one; files: a folder for what is to be checked, weights and cleaned clicks, as `suffix`.
+    Errors: as the recipes; S211, S216 checked; S501, S503, S502 files.
+    """
+    share = None if checked is None else share_false(checked, whole(data))
+    found = gather(data, seed=seed, draws=draws)
+    found.checked = share
+    written = () if files is None else audit_files.write(files, found, suffix=suffix, seed=seed)
+    return result_of(found, data, seed=seed, draws=draws, notes=(*notes, *written), titles=titles or {})
+
+
+def share_false(checked: Ratings, clicks: Clicks) -> Figure:
+    """The share of false ones among checked clicks, with Wilson's interval. Errors: S211 not 0 or 1, S216 not in the log."""
+    if not np.isin(checked.values, (0, 1)).all():
+        raise StropError("S211", "a checked click is neither 0 nor 1", "1: false, 0: meant", checked.name)
+    places = []
+    for side in ("user", "item"):
+        ids = {str(name): place for place, name in enumerate(getattr(clicks, f"{side}_ids").tolist())}
+        names = getattr(checked, f"{side}_ids").tolist()
+        places.append(np.array([ids.get(str(n), -1) for n in names], np.int64)[getattr(checked, f"{side}s")])
+    users, items = places
+    known = np.isin(users * clicks.n_items + items, clicks.users.astype(np.int64) * clicks.n_items + clicks.items)
+    bad = np.flatnonzero(~known | (users < 0) | (items < 0))
+    if len(bad):
+        pair = f"user {checked.user_ids[checked.users[bad[0]]]} and item {checked.item_ids[checked.items[bad[0]]]}"
+        raise StropError("S216", f"{pair}: no such click in this log", "check clicks of this very log", checked.name)
+    return estimates.share("false clicks, by those checked, share", checked.values == 1)
+
+
+def result_of(
+    found: Found, data: Split, *, seed: int, draws: int, notes: tuple[str, ...], titles: dict[str, str]
+) -> Result:
+    """The page: verdict, advice, tables, curve, and every figure."""
     return Result(
         "audit",
         f"audit of {data.train.name}",
-        _verdict(arms, best, explained),
-        arms=tuple(arms.values()),
-        figures=tuple(figures),
-        advice=tuple(_advice(data, arms, best, explained, planted)),
-        definitions=definitions(),
-        settings={"split": data.kind, "draws": draws, "planted": f"{FALSE_SHARE:.0%} false clicks, {BOTS} bots"},
+        audit_advice.verdict(found, data),
+        arms=tuple(found.arms.values()),
+        figures=figures_of(found, data),
+        advice=tuple(audit_advice.advice(found, data)),
+        tables=tuple(tables_of(found, titles)),
+        curves=(found.noise.curve(),) if found.noise else (),
+        definitions=definitions() | audit_advice.DEFINITIONS,
+        settings={
+            "split": data.kind,
+            "draws": draws,
+            "planted": f"{FALSE_SHARE:.0%} false clicks, {BOTS} bots",
+            "doses": list(DOSES),
+        },
         data=about(data),
         versions=versions(),
         cost={"peak_megabytes": peak_megabytes()},
-        notes=(*notes, *data.notes, *left_out),
+        notes=(*notes, *data.notes, *found.left_out),
         seed=seed,
     )
 
 
-def _verdict(arms: dict[str, Arm], best: str, explained: float) -> str:
-    top, chance = (recall_of(arms[name]) for name in (best, "chance"))
-    if (top.low or 0) <= (chance.high or 0):
-        return f"Nothing in this log is learned beyond chance: recall@20 {top.value:.3f}, chance {chance.value:.3f}."
-    return (
-        f"This log teaches taste: {best} finds {top.value:.1%} of held-out clicks in 20 places [{top.low:.1%}, {top.high:.1%}], "
-        f"and popularity alone finds {explained:.0%} of that. "
-        "What it cannot say is whether popular items are liked more or only shown more: it holds no record of what was shown."
-    )
-
-
-def _advice(
-    data: Split, arms: dict[str, Arm], best: str, explained: float, planted: tuple[Figure, ...]
-) -> list[Advice]:
-    lines = []
-    level = "warn" if explained > 0.7 else "note"
-    lines.append(
-        Advice(
-            "Hold every model against popularity: it is the free baseline here",
-            f"{explained:.0%} of the best recall",
-            level,
-        )
-    )
-    points = arms[best].points
-    least, most = [row for row in points[: len(points) // 2] if row], points[-1]
-    shown, liked = (sum(row[i] or 0.0 for row in least) for i in (2, 3))
-    if liked > 0:
-        text = f"{best} gives the less popular half of the items this share of places, against their share of held-out likes"
-        lines.append(Advice(text, f"{shown:.1%} against {liked:.1%}", "warn" if shown < 0.5 * liked else "note"))
-    lines.append(
-        Advice(
-            f"The top tenth of items takes most places of {best}",
-            f"{most[2] or 0:.0%} of places, {most[3] or 0:.0%} of likes",
-        )
-    )
-    if "bpr" in arms and "ease" in arms and (recall_of(arms["bpr"]).high or 0) < (recall_of(arms["ease"]).value or 0):
-        figures = (recall_of(arms[name]).value or 0 for name in ("bpr", "ease"))
-        lines.append(
-            Advice(
-                "BPR is below EASE here: prefer EASE or iALS unless you need vectors",
-                "{:.3f} against {:.3f}".format(*figures),
-                "warn",
+def figures_of(found: Found, data: Split) -> tuple[Figure, ...]:
+    """What stands under the verdict first, then the rest."""
+    first = [Figure(POPULARITY_SHARE, found.explained, n=len(found.measured[found.best].users))]
+    if found.at_most:
+        first.append(found.at_most)
+    if found.checked:
+        first.append(found.checked)
+    if found.trouble and found.seen:
+        first.append(
+            Figure(
+                "accounts that click no better than at random",
+                float(len(found.trouble.accounts)),
+                n=found.seen.clicks.n_users,
             )
         )
-    by_name = {figure.name: figure for figure in planted}
-    for what in ("false clicks", "bots") if planted else ():
-        ours, rare = (by_name[f"{what} found, {how} first"] for how in ("most suspicious", "rarest items"))
-        chance = by_name[f"{what} found by chance"].value or 0.0
-        seen = (ours.low or 0) > 2 * chance
-        text = f"{what.capitalize()} that click at random {'would be' if seen else 'would hardly be'} seen: of those planted, found by suspicion, by rarity alone, by chance"
-        lines.append(Advice(text, f"{ours.value:.0%}, {rare.value:.0%}, {chance:.1%}", "good" if seen else "warn"))
-    if data.train.times is None:
-        lines.append(
-            Advice("Without times no split by time is possible: figures from random splits flatter", level="note")
+        first.append(Figure("items clicked by anybody", float(len(found.trouble.items)), n=found.seen.clicks.n_items))
+    if found.noise:
+        for name in found.noise.noisy:
+            first += [found.noise.worth(name, dose) for dose in DOSES]
+    return (
+        *first,
+        *logs.shape(data.train),
+        *found.clock,
+        logs.older_than_train(data),
+        Figure(
+            "users in groups of accounts with the same list", float(sum(map(len, found.alike))), n=data.train.n_users
+        ),
+        Figure("how exposure grows with popularity (power)", None),
+        *(_left_by_weights(data.train, power) for power in POWERS),
+        *found.planted,
+    )
+
+
+def _left_by_weights(clicks: Clicks, power: float) -> Figure:
+    """How many equally weighted clicks are left if exposure grew with this power of popularity and were undone."""
+    weights = inverse_popularity(clicks.popularity[clicks.items], power=power, clip=np.inf)
+    name = f"clicks left after undoing exposure, power {power}, share"
+    return Figure(name, effective_sample_size(weights) / len(clicks), n=len(clicks))
+
+
+def tables_of(found: Found, titles: dict[str, str]) -> list[Table]:
+    """Clicks to check first, accounts and items that look wrong, accounts that are alike."""
+    if found.seen is None or found.trouble is None:
+        return []
+    clicks, seen = found.seen.clicks, found.seen
+    users, items = clicks.user_ids.tolist(), clicks.item_ids.tolist()
+    tables = []
+
+    def titled(item: int) -> tuple[str, ...]:
+        return (str(items[item]), titles.get(str(items[item]), "")) if titles else (str(items[item]),)
+
+    item_columns = ("item", "title") if titles else ("item",)
+    if len(found.trouble.accounts):
+        rows = tuple(
+            (str(users[u]), f"{clicks.indptr[u + 1] - clicks.indptr[u]:,}", f"{seen.account_doubt[u]:.2f}")
+            for u in found.trouble.accounts[:ROWS]
         )
-    return lines
+        note = "Half of all items fit them better than those they clicked, as if they clicked at random."
+        tables.append(Table("Accounts that look like bots", ("user", "clicks", "mean doubt"), rows, note))
+    if len(found.trouble.items):
+        rows = tuple(
+            (*titled(i), f"{clicks.popularity[i]:,}", f"{seen.item_fit[i]:.2f}") for i in found.trouble.items[:ROWS]
+        )
+        note = "Those who clicked it like nothing else that goes with it: shown to anybody, or pushed."
+        tables.append(Table("Items clicked by anybody", (*item_columns, "clicks", "fit"), rows, note))
+    order = seen.check_first[:ROWS]
+    rows = tuple((str(users[clicks.users[r]]), *titled(clicks.items[r]), f"{seen.doubt[r]:.3f}") for r in order)
+    tables.append(
+        Table("Clicks to check first", ("user", *item_columns, "doubt"), rows, audit_advice.first_hundred(found))
+    )
+    if found.alike:
+        rows = tuple(
+            (", ".join(str(users[u]) for u in g[:6]) + (" ..." if len(g) > 6 else ""), str(len(g)))
+            for g in found.alike[:ROWS]
+        )
+        tables.append(Table("Accounts with the same list", ("users", "accounts"), rows))
+    return tables
 
 
 def audit_lists(lists: dict[str, Any], data: Split, *, draws: int = 2000) -> Result:

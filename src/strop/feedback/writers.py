@@ -94,6 +94,17 @@ def write_weights(clicks: Clicks, weights: Array, path: str | Path) -> None:
     _write(frame(clicks).select("user", "item").with_columns(weight=pl.Series(weights)), Path(path))
 
 
+def write_checks(clicks: Clicks, rows: Array, path: str | Path, *, doubt: Array | None = None) -> None:
+    """user, item and an empty column `false` for these rows, in this order, for somebody to fill in; csv, tsv or parquet.
+
+    doubt: (n,) of all clicks, written beside them. Errors: S208 suffix, S501, S503.
+    """
+    table = frame(clicks).select("user", "item")[rows]
+    if doubt is not None:
+        table = table.with_columns(doubt=pl.Series(doubt[rows]))
+    _write(table.with_columns(pl.lit(None, pl.Int8).alias("false")), Path(path))
+
+
 def write_split(split: Split, folder: str | Path, *, format: Literal["tsv", "recbole", "lightgcn"] = "tsv") -> None:
     """The parts of a split by their original names, so that other tools use the same one, and split.json about them.
 
