@@ -45,6 +45,7 @@ CODES: dict[str, Code] = {
     "S304": Code(SETTING, "the run has changed", "Data, code, torch build, thread count or device differ from those that the run was started with. `--allow-change NAME` goes on, and the result is then reported as not bit-exact."),
     "S305": Code(SETTING, "not identified", "The quantity cannot be told from this kind of record (single labels, no clean slice, no second rater): no number is better than a wrong one."),
     "S306": Code(SETTING, "rule not committed", "A receipt needs its rule in the history before the run. Commit evidence/METHOD/rule.json first."),
+    "S307": Code(SETTING, "cannot be forgotten", "This kind of model has no way to forget, or the clicks to forget stand in the test part, or they are all there is. Training again without them always works."),
     # S4: what is missing on the machine
     "S401": Code(MISSING, "missing extra", "An optional part is not installed. The message has the one command that installs it."),
     "S402": Code(MISSING, "data set not to be had", "The data set could be fetched from none of its sources."),
