@@ -199,7 +199,7 @@ def _sentence(
         if one["part of the verdict"]:
             share = ".1%" if one.get("relative") else ".3f"
             told.append(f"{figure.name} {'undefined' if figure.value is None else format(figure.value, '+' + share)}")
-    missed = [c["name"] for c in all_ if c["met"] is not True]
+    missed = [c["name"] for c in all_ if c["met"] is not True and c.get("part of the verdict", True)]
     kind = {"mechanism": "A mechanism run", "paper": "At the paper's scale"}.get(rule["scope"], "A small run")
     return f"{words}{kind}: {'; '.join(told)}. Verdict: {verdict}." + (
         f" Not met: {'; '.join(missed)}." if missed else ""
