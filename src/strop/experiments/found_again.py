@@ -14,6 +14,8 @@ Array = npt.NDArray[Any]
 FALSE_SHARE, BOTS, BOT_CLICKS = 0.05, 20, 100  # what is planted: random clicks, and accounts that click at random
 PUSHED = 10  # how many times as often as before a pushed item is clicked, by anybody
 LEAST_PLANTED = 20  # fewer false clicks than this say nothing about how many would be found
+TOLD_APART = "a planted false click is doubted more than another click, share of pairs"
+LEAST_APART = 0.65  # a coin tells apart one half
 FIRST = 100  # records that somebody checks in an hour or so
 
 
@@ -85,8 +87,11 @@ def found_again(clicks: Clicks, *, seed: int) -> tuple[Figure, ...]:
         for what, found in hits.items():
             figures.append(Figure(f"{what} found, {name}", *bootstrap_mean(found.astype(float), seed=seed), len(found)))
     chance = (wanted / real.sum(), BOTS / log.n_users)
+    above = np.searchsorted(np.sort(seen.doubt[real & ~planted.false]), seen.doubt[planted.false & real])
+    told_apart = bootstrap_mean(above / (real & ~planted.false).sum(), seed=seed)
     return (
         *figures,
+        Figure(TOLD_APART, *told_apart, wanted),
         *(Figure(f"{n} found by chance", float(v)) for n, v in zip(("false clicks", "bots"), chance, strict=True)),
     )
 
@@ -97,12 +102,17 @@ def _mean_by_user(values: Array, clicks: Clicks) -> Array:
 
 
 def sees(planted: tuple[Figure, ...], what: str) -> bool:
-    """Whether planted trouble of this kind was found far beyond chance: more than twice as often, surely."""
+    """Whether trouble of this kind would be seen: false clicks told apart from others, bots found beyond chance, surely.
+
+    False clicks are not asked to be rarer than what is wrong already: a log full of them hides none.
+    """
     by_name = {figure.name: figure for figure in planted}
-    if f"{what} found, most suspicious first" not in by_name:
-        return False
-    found, chance = by_name[f"{what} found, most suspicious first"], by_name[f"{what} found by chance"].value or 0.0
-    return found.low is not None and found.low > 2 * chance
+    if what == "false clicks":
+        found, least = by_name.get(TOLD_APART), LEAST_APART
+    else:
+        found = by_name.get(f"{what} found, most suspicious first")
+        least = 2 * (by_name[f"{what} found by chance"].value or 0.0) if found else 0.0
+    return found is not None and found.low is not None and found.low > least
 
 
 @dataclass(frozen=True)
