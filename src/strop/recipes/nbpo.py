@@ -11,7 +11,7 @@ from strop.models.recommend.settings import check_above
 from strop.records import Clicks, Split, Trained
 from strop.training import fit
 
-SEARCH = {"unseen": [0.1, 0.2, 0.3, 0.5], "by": ["constant", "popularity", "learned"], "misclick": [0.0, 0.05]}
+SEARCH = {"unseen": [0.05, 0.02, 0.1, 0.3], "by": ["constant", "popularity", "learned"], "misclick": [0.0, 0.05]}
 CONTINUES = "bpo"  # a comparison hands it the settings that bpo was given by its own trials
 
 
@@ -19,7 +19,7 @@ def run(
     data: Split,
     *,
     seed: int = 0,
-    unseen: float = 0.1,
+    unseen: float = 0.05,
     by: Literal["constant", "popularity", "learned"] = "constant",
     power: float = 0.5,
     flip_l2: float = 0.1,
@@ -35,12 +35,13 @@ def run(
     folder: Path | None = None,
     save_seconds: float = 5.0,
 ) -> Trained:
-    """Learns as bpo from the likelihood of the label that was seen. Paper: nbpo2020. Not for: rates that are far too high: the margin of what is not clicked is then driven nowhere.
+    """Learns as bpo from the likelihood of the label that was seen. Paper: nbpo2020. Not for: rates that are far too high; learned rates as a finding: clicks alone cannot tell unseen from unliked.
 
     -log[(1 - a) s + b (1 - s)] for a click, -log[a s + (1 - b) (1 - s)] for an item not clicked: likely likes among
     those count less. Both rates 0 is bpo.
     seed: of vectors, order and drawn items.
-    unseen: a, the share of likes that show as no click.
+    unseen: a, the share of likes that show as no click, among the labels drawn: with a share p of likes among what is
+        not clicked, p unlabelled / (1 + p unlabelled).
     by: whether a is one number; or differs by item as popularity^power does, with the mean `unseen` over the items;
         or is learned for each user and item, from `unseen` on.
     power: by popularity, above 0: a is highest for items never clicked.

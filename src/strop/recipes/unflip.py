@@ -8,7 +8,7 @@ from strop.models.recommend.points import PointDraws, PointwiseLearner
 from strop.records import Split, Trained
 from strop.training import fit
 
-SEARCH = {"unseen": [0.1, 0.05, 0.2, 0.3], "misclick": [0.0, 0.05]}
+SEARCH = {"unseen": [0.05, 0.02, 0.1, 0.2], "misclick": [0.0, 0.05]}
 CONTINUES = "bpo"  # a comparison hands it the settings that bpo was given by its own trials
 
 
@@ -16,7 +16,7 @@ def run(
     data: Split,
     *,
     seed: int = 0,
-    unseen: float = 0.1,
+    unseen: float = 0.05,
     misclick: float = 0.0,
     form: Literal["unbiased", "clipped"] = "unbiased",
     unlabelled: int = 1,
@@ -33,8 +33,8 @@ def run(
     """Learns as bpo with an unbiased loss under flips: [(1 - q) l(h) - r l(-h)] / (1 - r - q). Paper: natarajan2013. Not for: rates that were guessed; long training: the loss is unbounded below but for the clipped form, and badly fitted labels are chased for ever.
 
     seed: of vectors, order and drawn items.
-    unseen: share of likes that show as no click; misclick: share of the others that show as clicks; together below 1.
-        Both 0 is bpo.
+    unseen: share of likes that show as no click, among the labels drawn, as in the recipe nbpo.
+    misclick: share of the others that show as clicks; together below 1, and with both 0 it is bpo.
     form: clipped stops each label's loss at 0, which bounds it and makes it biased.
     unlabelled: items not clicked that are drawn beside each click.
     negatives: how they are drawn, never one that the user clicked.
