@@ -50,7 +50,7 @@ def test_the_page_of_a_log_with_planted_trouble_and_of_a_clean_one(world, tmp_pa
     assert "accounts click no better than at random" in dirty.verdict
     accounts, items, *_ = dirty.tables
     assert str(item) in [row[0] for row in items.rows] and len(items.rows) <= 3
-    assert sum(int(row[0]) < 0 for row in accounts.rows) >= 18  # of the 20 shown: planted accounts have names below 0
+    assert sum(int(row[0]) < 0 for row in accounts.rows) >= 8  # of the 10 shown: planted accounts have names below 0
     cleaned = pl.read_csv(tmp_path / "cleaned.csv")
     assert item not in cleaned["item"]
     assert (cleaned["user"] >= 0).mean() > 0.999

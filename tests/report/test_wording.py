@@ -123,3 +123,10 @@ def test_settings_are_short_and_hold_no_table():
     assert setting([f"user{i}" for i in range(13)]) == "13 entries"
     assert setting({f"user{i}": i for i in range(500)}) == "500 entries"
     assert shorten("abcdef", 4) == "abc…"
+
+
+def test_counts_are_written_as_counts_and_measured_ones_keep_their_digits():
+    assert cell(Figure("accounts", 29.0)).value == "29"
+    assert cell(Figure("share of accounts", 1.0)).value == "100%"
+    assert cell(Figure("weight", 1.0, 0.5, 1.5)).value == "1.00"
+    assert [one.value for one in cells([Figure("arp@20", 3.0), Figure("arp@20", 2.5)])] == ["3.00", "2.50"]

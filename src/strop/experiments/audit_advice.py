@@ -21,7 +21,7 @@ DEFINITIONS = {
 
 
 def verdict(found: "Found", data: Split) -> str:
-    """What the log teaches, what is wrong with it, what it is worth, and what it cannot say."""
+    """What the log teaches, what is wrong with it, and what it is worth."""
     top, chance = (recall_of(found.arms[name]) for name in (found.best, "chance"))
     if (top.low or 0) <= (chance.high or 0):
         return f"Nothing in this log is learned beyond chance: recall@20 {top.value:.3f}, chance {chance.value:.3f}."
@@ -30,7 +30,6 @@ def verdict(found: "Found", data: Split) -> str:
         f"and popularity alone finds {found.explained:.0%} of that.",
         _wrong(found),
         _worth(found),
-        "What it cannot say is whether popular items are liked more or only shown more: it holds no record of what was shown.",
     ]
     return " ".join(word for word in words if word)
 
@@ -126,7 +125,7 @@ def _trouble(found: "Found") -> list[Advice]:
             lines.append(Advice(text, f"{len(found.trouble.accounts)} accounts, {clicks:,} clicks", "warn"))
         if len(found.trouble.items):
             text = "Items that anybody clicks, whatever else they like: shown too often, or pushed"
-            lines.append(Advice(text, f"{len(found.trouble.items)} items", "warn"))
+            lines.append(Advice(text, f"{len(found.trouble.items)} of {seen.clicks.n_items:,} items", "warn"))
         if found.trouble.random is False and not len(found.trouble.accounts) and not len(found.trouble.items):
             lines.append(
                 Advice(
@@ -148,7 +147,8 @@ def _trouble(found: "Found") -> list[Advice]:
         ours, rare = (figures[f"{what} found, {how} first"] for how in ("most suspicious", "rarest items"))
         chance = figures[f"{what} found by chance"].value or 0.0
         seen_them = sees(found.planted, what)
-        text = f"{what.capitalize()} that click at random {'would be' if seen_them else 'would hardly be'} seen: of those planted, found by suspicion, by rarity alone, by chance"
+        name = {"false clicks": "Random clicks", "bots": "Bots that click at random"}[what]
+        text = f"{name} {'would be' if seen_them else 'would hardly be'} seen: of those planted, found by suspicion, by rarity alone, by chance"
         lines.append(Advice(text, f"{ours.value:.0%}, {rare.value:.0%}, {chance:.1%}", "good" if seen_them else "warn"))
     return lines
 
@@ -168,7 +168,9 @@ def _checking(found: "Found") -> list[Advice]:
     by_name = {figure.name: figure for figure in found.planted}
     hits = by_name[f"false clicks in the first {FIRST} found, most suspicious first"].value or 0.0
     gain = hits * 1000 * found.noise.lost_by_one()
-    told = f"{hits:.2f} false clicks a record checked; 1,000 checked would give back {max(gain, 0):.4f} recall@20"
+    told = f"{hits:.2f} false clicks a record checked"
+    if gain >= 0.0005:
+        told += f"; 1,000 checked would give back {gain:.4f} recall@20"
     return [Advice("Check the most doubtful clicks first. " + text, told)]
 
 
@@ -201,7 +203,7 @@ def _cost(found: "Found") -> list[Advice]:
 
 
 def _exposure(found: "Found") -> list[Advice]:
-    text = "How exposure grows with popularity is not identified from clicks: log what is shown, or show a small share at random"
+    text = "Whether popular items are liked more or only shown more is not identified from clicks: log what is shown, or show a small share at random"
     lines = [Advice(text, "not identified")]
     level = "warn" if found.explained > 0.7 else "note"
     text = "Hold every model against popularity: it is the free baseline here"

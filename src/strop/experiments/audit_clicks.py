@@ -24,7 +24,7 @@ from strop.weights.propensity import inverse_popularity
 log = logging.getLogger("strop.audit")
 POPULARITY_SHARE = "popularity's share of the best recall@20"
 POWERS = (0.25, 0.5, 1.0)  # how exposure may grow with popularity; nobody knows from clicks alone
-ROWS = 20  # of a table on the page; the written files hold all
+ROWS = 10  # of a table on the page; the written files hold all
 
 
 @dataclass

@@ -102,7 +102,8 @@ def cells(figures: Sequence[Figure], *, sign: str = "-") -> list[Cell]:
     """The figures as text, all with the same number of decimals, so that digits stand under digits."""
     factor, unit = (100.0, "%") if figures and is_share(figures[0].name) else (1.0, "")
     bounds = [x for one in figures for x in (one.value, one.low, one.high) if x is not None and isfinite(x)]
-    count = places([factor * bound for bound in bounds])
+    whole = all(one.low is None and (one.value is None or one.value.is_integer()) for one in figures)
+    count = 0 if whole and not unit else places([factor * bound for bound in bounds])  # counts are written as counts
 
     def text(value: float | None) -> str:
         return number(None if value is None else factor * value, decimals=count, sign=sign)
