@@ -28,7 +28,7 @@ def pair_shares(scorer: Scorer, pairs: Clicks, seen: Sequence[Clicks]) -> Array:
     found = np.full(len(pairs), np.nan)
     users = np.unique(pairs.users)
     for block in np.array_split(users, max(1, len(users) * scorer.n_items // CELLS)):
-        scores = np.array(scorer.score(block), np.float32)
+        scores = np.asarray(scorer.score(block))
         for user, row in zip(block, scores, strict=True):
             rows = slice(pairs.indptr[user], pairs.indptr[user + 1])
             rival = np.ones(scorer.n_items, bool)

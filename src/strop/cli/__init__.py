@@ -18,6 +18,7 @@ VERBS = {
     "evidence": "run the experiment behind a method's claim, under its committed rule",
     "report": "draw a result again as a table or a page",
     "recommend": "what a trained run recommends to a user, to a list, or beside an item",
+    "forget": "a trained run without some of its users, items or clicks, and what proves it",
     "list": "everything in the house, a line each",
     "explain": "any method, loss, metric, weight, channel or error code",
     "doctor": "versions, threads, caches, and what mends what is missing",
