@@ -102,6 +102,19 @@ def test_estimated_rates_by_hand():
     assert 0.3 < low < 0.45 < 0.65 < high < 0.8 and "missed 0.543" in str(told)
 
 
+def test_bounds_of_the_ratio_solve_the_equation_they_come_from():
+    """At a bound r of x / y the interval of x - r y ends at 0: (x - r y)**2 is the sum of the two squared half widths."""
+    truth = np.concatenate([np.arange(100) < 80, np.arange(150) < 9])
+    judgements = Judgements(np.arange(250) < 100, truth=truth)
+    missed, invented, false, liked = estimated_rates(judgements, clicks=1000, others=19000).figures
+    for rate, top, other, scale in ((missed, liked, false, 19.0), (invented, false, liked, 1 / 19)):
+        low, high = (bound / (1 - bound) / scale for bound in (rate.low, rate.high))
+        x, y = top.value, 1 - other.value
+        assert low < x / y < high
+        assert (x - low * y) ** 2 == pytest.approx((x - top.low) ** 2 + low**2 * (other.value - other.low) ** 2)
+        assert (x - high * y) ** 2 == pytest.approx((top.high - x) ** 2 + high**2 * (other.high - other.value) ** 2)
+
+
 @pytest.mark.parametrize(("a", "b", "n"), [(0.5, 0.02, 250), (0.3, 0.03, 1000), (0.6, 0.005, 300)])
 def test_intervals_cover_the_planted_rates(a, b, n):
     """300 draws; 95 % intervals: between 92 and 98 % of them (sd 1.3 points)."""
