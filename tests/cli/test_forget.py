@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import pytest
 
@@ -15,11 +16,11 @@ SHORT = ("--epochs", 30, "--patience", 0, "--dimensions", 8, "-q")
 
 @pytest.fixture(scope="module")
 def runs(clicks, tmp_path_factory):
-    """Finished runs of an exact, an approximate and an unable model."""
+    """Finished runs of an exact and an approximate model."""
     from strop.cli import status_of
 
     folder = tmp_path_factory.mktemp("forgetting")
-    for recipe, flags in (("bpr", SHORT), ("ease", ("-q",)), ("popular", ("-q",))):
+    for recipe, flags in (("bpr", SHORT), ("ease", ("-q",))):
         assert status_of([str(w) for w in ("run", recipe, clicks, *flags, "-o", folder / recipe)]) == 0
     return folder
 
@@ -127,8 +128,12 @@ def test_an_unknown_name_is_suggested(runs, strop, tmp_path):
         assert status == 3 and "S216" in err and "did you mean" in err
 
 
-def test_a_model_that_cannot_forget_says_so(runs, strop, tmp_path):
-    status, _, err = strop("forget", runs / "popular", "--user", "u7", "-o", tmp_path / "new")
+@pytest.mark.parametrize("change", [{"recipe": "ipl"}, {"settings": {"loss": "hinge"}}])
+def test_a_model_that_cannot_forget_says_so(change, runs, strop, tmp_path):
+    folder = shutil.copytree(runs / "bpr", tmp_path / "old")
+    run = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps(run | change))
+    status, _, err = strop("forget", folder, "--user", "u7", "-o", tmp_path / "new")
     assert status == 4 and "S307" in err and "train it again" in err and not (tmp_path / "new").exists()
 
 

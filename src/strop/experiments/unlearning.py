@@ -20,14 +20,14 @@ from strop.training import Fitted, fit
 Array = npt.NDArray[Any]
 K = 20
 FEW = 20  # fewer never-seen clicks of the same users than this say nothing: then those of all users are taken
-PATIENCE = 1  # reverse epochs without a smaller gap
 
 
 @dataclass(frozen=True)
 class Plan:
     """How reverse BPR is run: its strength against a retained click, at most so many reverse epochs, then retain epochs.
 
-    rate, l2, bias_rate: as the model was trained; history: how many epochs' gradients its steps are as small as after.
+    rate, l2, bias_rate: as the model was trained; history: how many epochs' gradients its steps are as small as after;
+    patience: reverse epochs without a smaller gap before they stop, more than 1 where few clicks make it noisy.
     strength 0.5, 15 and 3 epochs and history 20 were chosen on ML-100K (seeds 101 to 103, validation clicks only).
     """
 
@@ -39,10 +39,12 @@ class Plan:
     l2: float = 0.02
     bias_rate: float = 0.0
     push: Literal["reverse", "ascent"] = "reverse"
+    patience: int = 4
 
     def __post_init__(self) -> None:
         check_least("reverse_epochs", self.reverse_epochs, 1)
         check_least("retain_epochs", self.retain_epochs, 0)
+        check_least("patience", self.patience, 1)
 
     def learner(
         self, model: MatrixFactorisation, retain: Clicks, forget: Clicks, *, strength: float, seed: int
@@ -82,7 +84,7 @@ def reverse_bpr(
             epochs=plan.reverse_epochs,
             validate=lambda scorer: -max(0.0, _gap(scorer, live, same, data.train)),
             validate_every=1,
-            patience=PATIENCE,
+            patience=plan.patience,
             name="reverse bpr",
         )
         notes.append(_said(done, plan, len(same)))

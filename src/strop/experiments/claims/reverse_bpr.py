@@ -75,7 +75,7 @@ def models_of(
 ) -> tuple[dict[str, Scorer], dict[str, float], list[str]]:
     """Each arm's model, and the CPU seconds from the request to it."""
     hidden, left = data.without_test(), remaining.without_test()
-    plan = Plan(**rule["arms"]["reverse_bpr"])
+    plan = Plan(patience=1, **rule["arms"]["reverse_bpr"])  # what the receipt was run with
     base = _bpr(hidden, seed)
     parts = sharded(hidden, shards=rule["arms"]["shards"]["shards"], seed=seed)
     notes: list[str] = []
