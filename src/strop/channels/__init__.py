@@ -13,6 +13,7 @@ __all__ = [
     "Exposure",
     "GroupFlips",
     "estimated_rates",
+    "item_propensity",
     "power_propensity",
     "sampled_rates",
 ]

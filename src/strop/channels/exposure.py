@@ -9,7 +9,7 @@ import numpy.typing as npt
 from strop.channels.estimates import Estimate, Z, checked_rows, not_identified
 from strop.channels.flips import Channel, covariate
 from strop.errors import StropError
-from strop.records import Figure, Judgements
+from strop.records import Clicks, Figure, Judgements
 
 Array = npt.NDArray[Any]
 
@@ -27,6 +27,22 @@ def power_propensity(popularity: Array, *, power: float, most: float) -> Array:
     if not 0 <= power < np.inf:
         raise StropError("S301", f"power is {power}", "allowed: 0 (all alike) and above; 0.5 is usual")
     return (values / most) ** power
+
+
+def item_propensity(clicks: Clicks, *, power: float) -> Array:
+    """(n_items,): each item's chance of being shown, (clicks / largest)**power; 0 for an item without a click.
+
+    It assumes that exposure follows popularity alone and that the most popular item is shown to all.
+    Errors: S209 no click, S301 power.
+    Not for: popularity that is liking; clicks whose exposure was logged.
+    Paper: relmf2020
+    """
+    if not len(clicks):
+        raise StropError("S209", "there is no click to tell exposure from")
+    popularity, found = clicks.popularity, np.zeros(clicks.n_items)
+    seen = popularity > 0
+    found[seen] = power_propensity(popularity[seen], power=power, most=float(popularity.max()))
+    return found
 
 
 @dataclass(frozen=True)
