@@ -124,6 +124,17 @@ def test_a_pass_of_hand_made_learners(base):
     assert pushed["reverse", 1.0] < pushed["ascent", 1.0] < pushed["reverse", 0.0]
 
 
+def test_steps_are_as_short_as_the_history_says(base):
+    """Twice the history is twice the sums, half of the sums' roots: a pass moves the vectors about 1 / sqrt(2) as far."""
+    left, gone = some_pairs().parted(HIDDEN)
+    one, two = (UnlearningLearner(base, left.train, gone, strength=0, history=h, seed=2) for h in (20, 40))
+    np.testing.assert_allclose(two.state()["right_sum"], 2 * one.state()["right_sum"], rtol=1e-6)
+    assert (one.state()["left"] == base.left.numpy()).all()  # looking at the gradients moves nothing
+    one.epoch(0), two.epoch(0)
+    moved = [np.abs(learner.state()["left"] - base.left.numpy()).mean() for learner in (one, two)]
+    assert 0.6 < moved[1] / moved[0] < 0.85
+
+
 def test_reverse_bpr_lands_near_the_retrained_model_and_fine_tuning_does_not():
     """On a planted world: within .06 of the retrained model in recall of the forgotten clicks, with its accuracy kept."""
     data, settings = planted_likes(seed=3, users=600, items=400), {"epochs": 100, "patience": 0, "dimensions": 32}
