@@ -9,7 +9,7 @@ import pytest
 from strop.errors import StropError
 from strop.experiments.audit_clicks import audit_clicks, audit_lists, share_false, whole
 from strop.experiments.found_again import plant, pushed
-from strop.experiments.noise_curve import DOSES, PLAIN, noise_curve
+from strop.experiments.noise_curve import DOSES, PLAIN, _sampled, noise_curve
 from strop.experiments.worlds import planted_likes
 from strop.feedback.splits import split
 from strop.records import Clicks, Ratings
@@ -114,3 +114,15 @@ def test_an_audit_names_its_best_model_and_lists_of_other_tools_stand_beside_the
     assert [a.name for a in lists.arms] == ["oracle", "popular", "ease"]
     assert lists.arms[0].figure("hit_rate@20").value == 1.0
     assert "oracle finds" in lists.verdict
+
+
+def test_the_curve_of_a_large_log_is_drawn_from_whole_users(world, monkeypatch):
+    """Of 29,108 clicks some 5,000 are allowed: users are in with all their clicks or with none, in every part."""
+    data = split(world)
+    monkeypatch.setattr("strop.experiments.noise_curve.MOST", 5_000)
+    few = _sampled(data, seed=0)
+    assert 4_800 < len(few.train) <= 5_000
+    for part, whole_part in ((few.train, data.train), (few.validation, data.validation), (few.test, data.test)):
+        counts, before = np.diff(part.indptr), np.diff(whole_part.indptr)
+        inside = np.diff(few.train.indptr) > 0
+        assert (counts[inside] == before[inside]).all() and (counts[~inside] == 0).all()

@@ -70,10 +70,8 @@ def _worth(found: "Found") -> str:
     plain = clean_worth(found, PLAIN)
     if plain is None or found.seen is None:
         return ""
-    n = len(found.seen.clicks)
-    return (
-        f"These {n:,} clicks are worth about {_round(plain[0]):,} clean ones at least, to plain matrix factorisation."
-    )
+    n, surely = len(found.seen.clicks), "" if found.checked else " at least"
+    return f"These {n:,} clicks are worth about {_round(plain[0]):,} clean ones{surely}, to plain matrix factorisation."
 
 
 def _round(count: int) -> int:

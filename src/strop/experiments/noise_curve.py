@@ -1,7 +1,7 @@
 """What do random clicks cost here: accuracy as they are added, for a plain and a robust model, and what is left in clean clicks?"""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -21,6 +21,7 @@ Array = npt.NDArray[Any]
 PLAIN, ROBUST = "bpo", ("tce", "rce")
 DOSES = (0.05, 0.1, 0.2, 0.4)  # random clicks added, as a share of the clicks that were there
 CHOSEN_AT = 0.2  # the dose at which validation chooses the robust method
+MOST = 200_000  # train clicks that the curve is drawn from; of a larger log, those of users drawn at random
 KEPT = (0.2, 0.4, 0.6, 0.8)  # shares of the clicks that the learning curve is drawn from
 RECALL = "recall@20"
 
@@ -29,12 +30,15 @@ RECALL = "recall@20"
 class NoiseCurve:
     """Measured on the same users: methods with more and more random clicks, and the plain one with fewer and fewer clicks.
 
-    noisy: method -> dose -> measured, dose 0 the log as it is; fewer: share kept -> measured, of the plain method.
+    noisy: method -> dose -> measured, dose 0 the log as it is; fewer: share kept -> measured, of the plain method;
+    clicks, users: of the whole train part, and how many users the curve was drawn from.
     """
 
     robust: str
     noisy: dict[str, dict[float, Measured]]
     fewer: dict[float, Measured]
+    clicks: int
+    users: int
     draws: int
     seed: int
 
@@ -44,7 +48,7 @@ class NoiseCurve:
             name: tuple((dose, _figure(found, self.draws, self.seed)) for dose, found in by_dose.items())
             for name, by_dose in self.noisy.items()
         }
-        note = "Random clicks are added to train only; the test part is as it was. Bars: 95 % over users."
+        note = f"{self.users:,} users; random clicks are added to train only, the test part is as it was. Bars: 95 % over users."
         return DoseCurve("What random clicks cost", "random clicks added, share", lines, note)
 
     @cached_property
@@ -80,9 +84,9 @@ class NoiseCurve:
         return float(np.interp(dose, known, [1.0, *(self.worth(method, d).value or 0.0 for d in known[1:])]))
 
     def lost_by_one(self) -> float:
-        """recall@20 lost by one false click, on average up to the dose at which methods are chosen."""
+        """recall@20 lost by one false click of the whole train part, on average up to the dose at which methods are chosen."""
         clean, noisy = (self.noisy[PLAIN][d].values[RECALL] for d in (0.0, CHOSEN_AT))
-        return float((clean - noisy) / (CHOSEN_AT * len(self.noisy[PLAIN][0.0].tally.train.users)))
+        return float((clean - noisy) / (CHOSEN_AT * self.clicks))
 
 
 def _figure(found: Measured, draws: int, seed: int) -> Figure:
@@ -95,6 +99,7 @@ def noise_curve(data: Split, *, seed: int, draws: int = 2000) -> NoiseCurve:
 
     The robust method that is drawn is the one with the best NDCG@20 on validation at a dose of 20 %.
     """
+    clicks, data = len(data.train), _sampled(data, seed)
     dosed = {dose: random_positives(data, share=dose, seed=seed).data for dose in DOSES}
     robust = max(ROBUST, key=lambda name: _trained(name, dosed[CHOSEN_AT].without_test(), seed).values["ndcg@20"])
     steps = [(name, dose) for name in (PLAIN, robust) for dose in (0.0, *DOSES)]
@@ -102,7 +107,18 @@ def noise_curve(data: Split, *, seed: int, draws: int = 2000) -> NoiseCurve:
     for number, (name, dose) in enumerate(steps):
         noisy[name][dose] = _trained(name, dosed.get(dose, data), seed)
         log.info("noise curve: %s at %.0f %%", name, 100 * dose, extra={"share": (number + 1) / len(steps)})
-    return NoiseCurve(robust, noisy, _fewer(data, seed), draws, seed)
+    users = int((np.diff(data.train.indptr) > 0).sum())
+    return NoiseCurve(robust, noisy, _fewer(data, seed), clicks, users, draws, seed)
+
+
+def _sampled(data: Split, seed: int) -> Split:
+    """The split with the clicks of users drawn at random, as many as MOST train clicks allow; all where they do."""
+    counts = np.diff(data.train.indptr)
+    order = np.random.default_rng([seed, 43]).permutation(data.train.n_users)
+    kept = np.zeros(data.train.n_users, bool)
+    kept[order[np.cumsum(counts[order]) <= MOST]] = True
+    parts = [part and part.take(kept[part.users]) for part in (data.train, data.validation, data.test)]
+    return data if kept.all() else replace(data, train=parts[0], validation=parts[1], test=parts[2])
 
 
 def _trained(name: str, data: Split, seed: int) -> Measured:
