@@ -92,7 +92,15 @@ def first_hundred(found: "Found") -> str:
 
 def advice(found: "Found", data: Split) -> list[Advice]:
     """All lines, trouble first."""
-    return [*_trouble(found), *_checking(found), *_cost(found), *_exposure(found), *_models(found), *_time(found, data)]
+    return [
+        *_trouble(found),
+        *_checking(found),
+        *_cost(found),
+        *_exposure(found),
+        *_models(found),
+        *_forgetting(found),
+        *_time(found, data),
+    ]
 
 
 def _trouble(found: "Found") -> list[Advice]:
@@ -224,6 +232,16 @@ def _models(found: "Found") -> list[Advice]:
     figures = (recall_of(arms[name]).value or 0 for name in ("bpr", "ease"))
     text = "BPR is below EASE here: prefer EASE or iALS unless you need vectors"
     return [Advice(text, "{:.3f} against {:.3f}".format(*figures), "warn")]
+
+
+def _forgetting(found: "Found") -> list[Advice]:
+    values = {figure.name: figure.value for figure in found.quote}
+    exact, refit = (values.get(f"ease: milliseconds to {what}, cost") for what in ("forget a user", "fit again"))
+    nearly, again = (values.get(f"bpr: seconds to {what}, cost") for what in ("forget a user", "train again"))
+    if exact is None or refit is None or nearly is None or again is None:
+        return []
+    text = "Forgetting one user (strop forget): by EASE exactly, by BPR nearly, each against training again"
+    return [Advice(text, f"{exact:.0f} ms against {refit:.0f} ms; {nearly:.1f} s against {again:.1f} s")]
 
 
 def _time(found: "Found", data: Split) -> list[Advice]:

@@ -13,6 +13,7 @@ from strop.channels import estimates
 from strop.errors import StropError
 from strop.experiments import audit_advice, audit_files
 from strop.experiments.compare import about, outside, recall_of
+from strop.experiments.forgetting import quote
 from strop.experiments.found_again import BOTS, FALSE_SHARE, LEAST_PLANTED, Trouble, found_again, trouble
 from strop.experiments.noise_curve import DOSES, NoiseCurve, noise_curve
 from strop.experiments.running import anchors, peak_megabytes, run_arm, versions
@@ -41,6 +42,7 @@ class Found:
     alike: list[Any] = field(default_factory=list)
     clock: tuple[Figure, ...] = ()
     checked: Figure | None = None
+    quote: tuple[Figure, ...] = ()
     left_out: list[str] = field(default_factory=list)
 
     @property
@@ -91,10 +93,11 @@ def gather(data: Split, *, seed: int, draws: int) -> Found:
         found.seen = examine(clicks, seed=seed)
         found.at_most = found.seen.at_most(draws=max(draws, 200), seed=seed)
         found.trouble = trouble(found.seen, found.at_most, found.planted)
+        found.quote = quote(data, seed=seed)
     except StropError as error:
         if error.code != "S502":
             raise
-        found.left_out.append(f"suspicious clicks: {error.message}")
+        found.left_out.append(f"suspicious clicks, and what forgetting costs: {error.message}")
     log.info("examined every click")
     found.noise = noise_curve(data, seed=seed, draws=max(draws, 200))
     return found
@@ -201,6 +204,7 @@ def figures_of(found: Found, data: Split) -> tuple[Figure, ...]:
         Figure("how exposure grows with popularity (power)", None),
         *(_left_by_weights(data.train, power) for power in POWERS),
         *found.planted,
+        *found.quote,
     )
 
 
