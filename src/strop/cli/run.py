@@ -3,6 +3,7 @@
 import ast
 import shlex
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import click
@@ -45,8 +46,10 @@ class Recipes(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Recipes"):
-            formatter.write_dl([(e.name, e.summary) for e in catalogue.entries() if e.room == "recipe"])
+        found = [(e.name, e.summary) for e in catalogue.entries() if e.room == "recipe"]
+        room = formatter.width - max(len(name) for name, _ in found) - 6
+        with formatter.section("Recipes (strop explain NAME tells more)"):
+            formatter.write_dl([(name, shorten(summary, room, placeholder=" ...")) for name, summary in found])
 
 
 @click.group(
