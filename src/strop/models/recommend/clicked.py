@@ -44,6 +44,14 @@ class ClickTable:
             @ left
         )
 
+    def both_ways(self, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The clicks with these values as sparse matrices (n_users, n_items) and (n_items, n_users), to be used many times."""
+        by_item = values[self.to_items]
+        return (
+            torch.sparse_csr_tensor(*self._by_user, values, size=self.shape, check_invariants=False),
+            torch.sparse_csr_tensor(*self._by_item, by_item, size=self.shape[::-1], check_invariants=False),
+        )
+
     def scores(self, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
         """(n,) inner products of the clicked pairs, with gradients to both sides."""
         return _Scores.apply(left, right, self)  # type: ignore[no-any-return,no-untyped-call]

@@ -47,7 +47,8 @@ class Graph:
         check_least("dimensions", dimensions, 1)
         self.layers, self.table = layers, ClickTable(clicks)
         degrees = [np.maximum(d, 1).astype(np.float32) for d in (np.diff(clicks.indptr), clicks.popularity)]
-        self.values = torch.from_numpy(1 / np.sqrt(degrees[0][clicks.users] * degrees[1][clicks.items]))
+        values = torch.from_numpy(1 / np.sqrt(degrees[0][clicks.users] * degrees[1][clicks.items]))
+        self.ways = self.table.both_ways(values)
         vectors = initial_vectors(clicks, dimensions=dimensions, seed=seed)
         self.left, self.right = (torch.from_numpy(v).requires_grad_() for v in vectors)
 
@@ -59,11 +60,14 @@ class Graph:
         """The smoothed vectors, made anew from the free ones at each call."""
         return _Smooth.apply(self.left, self.right, self)  # type: ignore[no-any-return,no-untyped-call]
 
-    def mean_of_layers(self, left: torch.Tensor, right: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The mean of the vectors after 0, 1, ... layers of smoothing."""
+    def mean_of_layers(
+        self, left: torch.Tensor, right: torch.Tensor, ways: tuple[torch.Tensor, torch.Tensor] | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The mean of the vectors after 0, 1, ... layers of smoothing; ways: to users and to items, None for the graph's own."""
+        to_users, to_items = ways or self.ways
         left_sum, right_sum = left.clone(), right.clone()
         for _ in range(self.layers):
-            left, right = self.table.user_sums(self.values, right), self.table.item_sums(self.values, left)
+            left, right = to_users @ right, to_items @ left
             left_sum += left
             right_sum += right
         return left_sum / (self.layers + 1), right_sum / (self.layers + 1)
