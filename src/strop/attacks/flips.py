@@ -6,6 +6,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import brentq
+from scipy.special import expit
 
 from strop.channels import CovariateFlips, GroupFlips
 from strop.errors import StropError
@@ -14,6 +15,7 @@ from strop.records import Clicks, Judgements, Split
 
 Array = npt.NDArray[Any]
 MOST_PAIRS = 50_000_000  # every pair is drawn for: some 40 bytes each
+NEWTON_STEPS = 50
 LIMIT = 0.98  # of the sum of a pair's two rates: beyond 1 a label says its opposite
 
 
@@ -48,8 +50,9 @@ def flipped(
     that are seen, expected for each user, so that false clicks come in proportion to a user's clicks, as slips do.
     constant: one rate for all items of a user. popularity: what is clicked less is missed more, and what is clicked more
     is clicked by mistake more. margin: close calls are flipped more, in both classes (`close_calls`).
-    strength: of the law s(intercept + slope x) / 2, the size of its slope, above 0; 0 for constant. False clicks: the
-    same law, scaled for each user. Pairs of validation and test are never touched. missed = invented = 0 is the split.
+    strength: of the law s(intercept + slope x) / 2, the size of its slope, above 0; 0 for constant. The intercept of
+    likes gives their mean; each user has one of their own for false clicks.
+    Pairs of validation and test are never touched. missed = invented = 0 is the split.
     Errors: S301 settings, or a law so steep that a pair's rates sum to 0.98 or more; S502 over 50 million pairs.
     Ours: the channels of strop.channels, put on a log.
     """
@@ -125,15 +128,26 @@ def _missed(train: Clicks, mean: float, by: str, strength: float, covariate: Arr
 
 def _invented(free: Array, wanted: Array, by: str, strength: float, covariate: Array) -> Array:
     """(n_users, n_items): the rates of the others, which sum to `wanted`, (n_users,), over each user's free pairs."""
+    count = free.sum(1)
+    share = np.divide(wanted, count, out=np.zeros(len(count)), where=wanted > 0)
+    if not (share < (1.0 if by == "constant" else 0.5)).all():
+        raise StropError("S301", "a user has too few pairs left for so many false clicks", "a smaller share invented")
     if by == "constant":
-        law = np.ones((1, 1))
-    else:
-        slope = strength if by == "popularity" else -strength
-        x = np.log(covariate) if by == "popularity" else np.abs(covariate)
-        law = _law(covariate, by, -float((slope * x).max()), slope)  # 1/4 where it is highest
-    total = np.where(free, law, 0.0).sum(1)
-    scale = np.divide(wanted, total, out=np.zeros(len(total)), where=total > 0)
-    return np.broadcast_to(scale[:, None] * law, free.shape).astype(np.float32)
+        return np.broadcast_to(share[:, None], free.shape).astype(np.float32)
+    x = strength * np.log(covariate) if by == "popularity" else -strength * np.abs(covariate)
+    with np.errstate(divide="ignore"):
+        intercept, goal = np.log(share) - x.max(), np.log(wanted)
+    some = np.flatnonzero(wanted > 0)
+    for _ in range(NEWTON_STEPS):  # on the log of the sum, which bends down: from below it does not overshoot
+        law = expit(intercept[some, None] + np.broadcast_to(x, free.shape)[some])
+        law *= free[some]
+        total = law.sum(1)
+        step = (goal[some] - np.log(total / 2)) * total / (law * (1 - law)).sum(1)
+        intercept[some] += step
+        if np.abs(step).max() < 1e-9:
+            break
+    rates: Array = (expit(intercept[:, None] + x) / 2).astype(np.float32)
+    return rates
 
 
 def _seen(data: Split, free: Array, missed: Array, invented: Array, seed: int) -> Flipped:

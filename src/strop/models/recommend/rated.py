@@ -46,18 +46,16 @@ class RatedLearner:
         shape = (clicks.n_users, clicks.n_items)
         check_budget("a table of rates", need=12 * shape[0] * shape[1], budget=BUDGET_BYTES, n_items=shape[1])
         try:
-            self.rates = tuple(
-                np.ascontiguousarray(np.broadcast_to(np.asarray(table, np.float32), shape))
-                for table in (missed, invented, shift)
-            )
+            tables = [np.broadcast_to(np.asarray(table, np.float32), shape) for table in (missed, invented, shift)]
         except ValueError:
             raise StropError("S214", "a table of rates does not fit", f"shape {shape}, or what broadcasts") from None
-        low, both = min(self.rates[0].min(), self.rates[1].min()), (self.rates[0] + self.rates[1]).max()
-        if not (low >= 0 and both < 1 - 1e-6 and np.isfinite(self.rates[2]).all()):
+        low, both = min(tables[0].min(), tables[1].min()), (tables[0] + tables[1]).max()
+        if not (low >= 0 and both < 1 - 1e-6 and np.isfinite(tables[2]).all()):
             message = f"a rate is {low}, two rates sum to {both}, or a shift is not finite"
             raise StropError(
                 "S301", message, "rates lie in [0, 1) and sum to less than 1: else a label says its opposite"
             )
+        self.rates = np.stack(tables, axis=-1)
         self.draws = draws or PointDraws(clicks, seed=seed)
         self.kind = {"backward": 0, "forward": 2}[loss]
         self.rate, self.l2 = np.float32(rate), np.float32(l2)
