@@ -1,6 +1,7 @@
 """Which likes were never shown? Clicks hidden by exposure in train, where we know how likely each was to be seen."""
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -170,7 +171,7 @@ def _predicted(ratings: Ratings, dimensions: int, generator: np.random.Generator
             free = [c for c in range(dimensions + 2) if c != fixed]
             order = np.argsort(sides[own], kind="stable")
             bounds = np.searchsorted(sides[own][order], np.arange(sizes[own] + 1))
-            for row, (start, end) in enumerate(zip(bounds[:-1], bounds[1:], strict=True)):
+            for row, (start, end) in enumerate(pairwise(bounds)):
                 picked = order[start:end]
                 other = tables[1 - own][sides[1 - own][picked]]
                 x, y = other[:, free], residual[picked] - other[:, fixed]

@@ -15,7 +15,7 @@ from strop.models.recommend.unbiased_pairs import UnbiasedPairs
 from strop.records import Split, Trained
 from strop.training import fit_pairs, pairwise
 
-SEARCH = {"clip": [0.1, 0.3, 0.5], "l2": [0.02, 0.005, 0.05, 0.1], "power": [0.5, 0.25]}
+SEARCH = {"clip": [0.5, 0.1, 0.3], "l2": [0.1, 0.02, 0.05, 0.2], "power": [0.5, 0.25]}
 
 
 def run(
@@ -23,11 +23,11 @@ def run(
     *,
     seed: int = 0,
     power: float = 0.5,
-    clip: float = 0.1,
+    clip: float = 0.5,
     negative_part: Literal["kept", "left out"] = "left out",
     dimensions: int = 32,
     rate: float = 0.01,
-    l2: float = 0.02,
+    l2: float = 0.1,
     batch: int = 1024,
     epochs: int = 200,
     patience: int = 40,
