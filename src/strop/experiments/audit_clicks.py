@@ -18,7 +18,7 @@ from strop.experiments.found_again import BOTS, FALSE_SHARE, LEAST_PLANTED, Trou
 from strop.experiments.noise_curve import DOSES, NoiseCurve, noise_curve
 from strop.experiments.running import anchors, peak_megabytes, run_arm, versions
 from strop.experiments.suspicion import Suspicion, examine
-from strop.records import Arm, Clicks, Figure, Ratings, Result, Split, Table
+from strop.records import Arm, Clicks, Figure, Ratings, Result, Split, Table, Trained
 from strop.weights.effective import effective_sample_size
 from strop.weights.propensity import inverse_popularity
 
@@ -34,6 +34,7 @@ class Found:
 
     arms: dict[str, Arm] = field(default_factory=dict)
     measured: dict[str, Measured] = field(default_factory=dict)
+    trained: dict[str, Trained] = field(default_factory=dict)
     planted: tuple[Figure, ...] = ()
     seen: Suspicion | None = None
     at_most: Figure | None = None
@@ -78,7 +79,9 @@ def gather(data: Split, *, seed: int, draws: int) -> Found:
     found, clicks = Found(), whole(data)
     for name in ("chance", "popular", "bpr", "ials", "ease"):
         try:
-            found.arms[name], found.measured[name], _ = run_arm(name, data, seed=seed, settings={}, draws=draws)
+            found.arms[name], found.measured[name], found.trained[name] = run_arm(
+                name, data, seed=seed, settings={}, draws=draws
+            )
         except StropError as error:
             if error.code != "S502":
                 raise
@@ -93,7 +96,8 @@ def gather(data: Split, *, seed: int, draws: int) -> Found:
         found.seen = examine(clicks, seed=seed)
         found.at_most = found.seen.at_most(draws=max(draws, 200), seed=seed)
         found.trouble = trouble(found.seen, found.at_most, found.planted)
-        found.quote = quote(data, seed=seed)
+        bpr = found.trained["bpr"].scorer, found.arms["bpr"].cost["wall_seconds"]
+        found.quote = quote(data, seed=seed, bpr=bpr)
     except StropError as error:
         if error.code != "S502":
             raise
