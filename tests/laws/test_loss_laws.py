@@ -19,6 +19,7 @@ from strop.losses.pairwise import (
     slope_of_unflipping,
     squared,
 )
+from strop.losses.pointwise import squared_sigmoid
 
 WRONG = [-60.0, -1e4]
 EXTREME = [*WRONG, 60.0, 1e4]
@@ -59,6 +60,7 @@ CASES = {
     ),
     "hinge": Case(lambda h: hinge(h, width=1.5), lambda h: -1.0 * (h < 1.5), -1.0),
     "squared": Case(squared, lambda h: 2 * (h - 1), None),
+    "squared_sigmoid": Case(squared_sigmoid, lambda h: -2 * s(-h) ** 2 * s(h), 0.0),
     "generalised_cross_entropy": Case(generalised_cross_entropy, lambda h: -(s(h) ** 0.7) * s(-h), 0.0),
     "forward_flip": Case(lambda h: forward_flip(h, flip_rate=0.2), lambda h: flip_slope(h, 0.2, 0.2), 0.0),
     "forward_flip, one class": Case(

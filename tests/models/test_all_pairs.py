@@ -6,14 +6,15 @@ import torch
 from small_worlds import clicks_of, random_table, two_clusters
 
 from strop.errors import StropError
-from strop.losses.pointwise import exposed, logistic_of_label, squared_sigmoid
+from strop.losses.pairwise import logistic
+from strop.losses.pointwise import exposed, squared_sigmoid
 from strop.models.recommend.all_pairs import CELL_BYTES, AllPairsLearner
 from strop.training import fit
 from strop.weights.propensity import unbiased_weights
 
 CLICKS = clicks_of(random_table(17, 9, seed=4))
 PROPENSITY = np.random.default_rng(5).uniform(0.2, 1, len(CLICKS))
-LOSSES = {"squared_sigmoid": squared_sigmoid, "logistic": logistic_of_label}
+LOSSES = {"squared_sigmoid": squared_sigmoid, "logistic": logistic}
 
 
 def learner(loss="squared_sigmoid", **settings):

@@ -19,7 +19,7 @@ from strop.records import DoseCurve, Figure, Split
 log = logging.getLogger("strop.audit")
 Array = npt.NDArray[Any]
 PLAIN, ROBUST = "bpo", ("tce", "rce")
-DOSES = (0.05, 0.1, 0.2, 0.4)  # random clicks added, as a share of the clicks that were there
+DOSES = (0.05, 0.1, 0.2, 0.5)  # random clicks added, as a share of the clicks that were there
 CHOSEN_AT = 0.2  # the dose at which validation chooses the robust method
 MOST = 100_000  # train clicks that the curve is drawn from; of a larger log, those of users drawn at random
 KEPT = (0.2, 0.4, 0.6, 0.8)  # shares of the clicks that the learning curve is drawn from

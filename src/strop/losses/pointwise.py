@@ -2,7 +2,6 @@
 
 import torch
 from torch import Tensor
-from torch.nn.functional import logsigmoid
 
 from strop.errors import StropError
 
@@ -16,15 +15,6 @@ def squared_sigmoid(margin: Tensor) -> Tensor:
     Paper: relmf2020 (the loss of its released code; brier1950 as a score)
     """
     return torch.sigmoid(-margin).square()
-
-
-def logistic_of_label(margin: Tensor) -> Tensor:
-    """softplus(-h): the log loss of a label. margin, returns: (n,). Derivative: -s(-h).
-
-    Not for: negative weights, with which it falls without end; use `squared_sigmoid` there.
-    Ours: the log loss, named here beside its bounded rival.
-    """
-    return -logsigmoid(margin)
 
 
 def exposed(as_like: Tensor, as_other: Tensor, clicked: Tensor, propensity: Tensor, *, clip: float = 0.0) -> Tensor:
