@@ -73,6 +73,9 @@ def test_what_clicks_are_worth_falls_with_noise_and_the_robust_method_keeps_more
     assert between == pytest.approx((worth[0].value + worth[1].value) / 2)
     assert found.worth_at(PLAIN, 0.9) is None
     assert {len(line) for line in found.curve().lines.values()} == {1 + len(DOSES)}
+    gained = found.gained(DOSES[-1])
+    values = [found.noisy[name][DOSES[-1]].values["recall@20"] for name in (found.robust, PLAIN)]
+    assert gained.value == pytest.approx(values[0] - values[1]) and gained.low < gained.value < gained.high
 
 
 def checked(clicks, rows, values):

@@ -170,6 +170,13 @@ def test_the_fixture_fills_every_text_field():
     assert list(empty(filled(Receipt, "x"))) == []
 
 
+def test_words_stand_to_the_left_of_a_column_and_numbers_to_the_right():
+    table = Table("t", ("user", "title", "share"), (("7", "Fargo", "12.5%"), ("8", "", "-1,000")))
+    shown = page.render(replace(filled(Result, "x"), tables=(table,)))
+    assert '<td role="cell" class="left" data-name="title">Fargo</td>' in shown
+    assert '<td role="cell" data-name="share">12.5%</td>' in shown
+
+
 @pytest.mark.parametrize("kind", [Result, Receipt])
 def test_200_hostile_strings_in_every_field(kind):
     words = hostile()

@@ -96,7 +96,7 @@ def gather(data: Split, *, seed: int, draws: int) -> Found:
         found.seen = examine(clicks, seed=seed)
         found.at_most = found.seen.at_most(draws=max(draws, 200), seed=seed)
         found.trouble = trouble(found.seen, found.at_most, found.planted)
-        bpr = found.trained["bpr"].scorer, found.arms["bpr"].cost["wall_seconds"]
+        bpr = found.trained["bpr"].scorer, found.arms["bpr"].cost["cpu_seconds"]
         found.quote = quote(data, seed=seed, bpr=bpr)
     except StropError as error:
         if error.code != "S502":

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from strop.attacks.labels import dropped_positives, random_positives
 from strop.audits.intervals import middle
-from strop.audits.measure import Measured
+from strop.audits.measure import Measured, paired
 from strop.audits.outcome import measured
 from strop.errors import StropError
 from strop.experiments.running import train
@@ -82,6 +82,10 @@ class NoiseCurve:
         if dose > known[-1]:
             return None
         return float(np.interp(dose, known, [1.0, *(self.worth(method, d).value or 0.0 for d in known[1:])]))
+
+    def gained(self, dose: float) -> Figure:
+        """recall@20 of the robust method minus the plain one's at this dose, on the same users."""
+        return paired(self.noisy[self.robust][dose], self.noisy[PLAIN][dose], names=[RECALL], draws=self.draws)[0]
 
     def lost_by_one(self) -> float:
         """recall@20 lost by one false click of the whole train part, on average up to the dose at which methods are chosen."""

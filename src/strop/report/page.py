@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from strop.errors import StropError
-from strop.records import Arm, Receipt, Result
+from strop.records import Arm, Receipt, Result, Table
 from strop.report import figures, lines
 from strop.report.store import write_bytes
 from strop.report.wording import (
@@ -38,6 +38,12 @@ def render(result: Result | Receipt) -> str:
     if isinstance(result, Receipt):
         return environment.get_template("receipt.html").render(**_receipt(result))
     return environment.get_template("page.html").render(**_result(result))
+
+
+def _in_words(table: Table) -> set[int]:
+    """Columns that hold words: they stand to the left, numbers to the right."""
+    numeric = "0123456789.,-%"
+    return {n for row in table.rows for n, value in enumerate(row) if value.strip(numeric)}
 
 
 def write(result: Result | Receipt, path: str | Path) -> Path:
@@ -75,6 +81,7 @@ def _environment() -> "Environment":
         "setting": setting,
         "met": met,
         "tied": _tied,
+        "in_words": _in_words,
     }
     return environment
 
