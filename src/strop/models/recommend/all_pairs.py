@@ -7,6 +7,7 @@ import numpy.typing as npt
 import torch
 
 from strop.errors import StropError
+from strop.models.recommend.adam import Adam
 from strop.models.recommend.matrix_factorisation import MatrixFactorisation, initial_vectors
 from strop.models.recommend.settings import check_above, check_budget, check_least
 from strop.protocols import Scorer
@@ -58,18 +59,13 @@ class AllPairsLearner:
         tables = {"left": left, "right": right, "bias": np.zeros(clicks.n_items, np.float32)}
         self.tables = {name: torch.from_numpy(a) for name, a in tables.items()}
         self.rates = {"left": rate, "right": rate, "bias": bias_rate}
-        self.moments = {name: (torch.zeros_like(t), torch.zeros_like(t)) for name, t in self.tables.items()}
-        self.steps = np.zeros(1, np.int64)
+        self.adam = Adam(self.tables)
 
     def epoch(self, number: int) -> float:
         """One step over all pairs; its loss, as a mean over them and without l2."""
         total, gradients = self.gradients()
-        self.steps += 1
-        for name, gradient in gradients.items():
-            if self.rates[name] > 0:
-                self._step(name, gradient)
-        finite = all(bool(torch.isfinite(t).all()) for t in self.tables.values())
-        return total / (self.clicks.n_users * self.clicks.n_items) if finite else float("nan")
+        self.adam.step(gradients, rates=self.rates)
+        return total / (self.clicks.n_users * self.clicks.n_items) if self.adam.finite() else float("nan")
 
     def gradients(self) -> tuple[float, dict[str, torch.Tensor]]:
         """The sum of the losses over all pairs, and the gradients of that sum with l2."""
@@ -109,25 +105,11 @@ class AllPairsLearner:
         slopes.view(-1)[cells] = at_clicks
         return slopes, float(every) + float((a * like + (b - 1) * other).sum())
 
-    def _step(self, name: str, gradient: torch.Tensor) -> None:
-        """Adam, with its usual 0.9, 0.999 and 1e-8."""
-        mean, square = self.moments[name]
-        mean.lerp_(gradient, 0.1)
-        square.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
-        step = int(self.steps[0])
-        scale = (square / (1 - 0.999**step)).sqrt_().add_(1e-8)
-        self.tables[name].addcdiv_(mean, scale, value=-self.rates[name] / (1 - 0.9**step))
-
     def state(self) -> dict[str, npt.NDArray[np.generic]]:
-        state: dict[str, npt.NDArray[np.generic]] = {"steps": self.steps}
-        for name, table in self.tables.items():
-            for suffix, tensor in zip(("", ".mean", ".square"), (table, *self.moments[name]), strict=True):
-                state[name + suffix] = tensor.numpy()
-        return state
+        return self.adam.state()
 
     def load(self, state: dict[str, npt.NDArray[np.generic]]) -> None:
-        for name, array in self.state().items():
-            array[...] = state[name]
+        self.adam.load(state)
 
     def scorer(self) -> Scorer:
         return MatrixFactorisation(*(self.tables[name].numpy().copy() for name in ("left", "right", "bias")))

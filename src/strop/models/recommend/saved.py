@@ -10,6 +10,7 @@ from strop.protocols import Scorer
 
 HOMES = {
     "adjusted_factorisation": "strop.models.recommend.adjusted.AdjustedFactorisation",
+    "autoencoder": "strop.models.recommend.autoencoder.Autoencoder",
     "chance": "strop.models.recommend.chance.Chance",
     "ease": "strop.models.recommend.ease.Ease",
     "ials": "strop.models.recommend.ials.Ials",
