@@ -18,6 +18,7 @@ HOMES = {
     "lightgcn": "strop.models.recommend.lightgcn.LightGCN",
     "matrix_factorisation": "strop.models.recommend.matrix_factorisation.MatrixFactorisation",
     "popular": "strop.models.recommend.popular.Popular",
+    "rated_factorisation": "strop.models.recommend.explicit.RatedFactorisation",
     "rp3beta": "strop.models.recommend.rp3beta.Rp3Beta",
     "slim": "strop.models.recommend.slim.Slim",
 }
