@@ -101,3 +101,9 @@ def test_a_better_free_anchor_is_said_first():
     told = judged(rows(0.42, ease=0.5, popular=0.1))
     assert told.sentence.startswith("Ease is better than new on d (recall@20 +0.08")
     assert "popular" not in told.sentence
+
+
+def test_a_sentence_carries_three_misses_and_each_figure_once():
+    told = judged(rows(0.38), [GAIN | {"name": str(i), "text": f"better {i}"} for i in range(5)])
+    assert told.sentence.endswith("Not met: 0: better 0; 1: better 1; 2: better 2; and 2 more.")
+    assert told.sentence.count("recall@20") == 1

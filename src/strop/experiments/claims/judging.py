@@ -14,6 +14,7 @@ from strop.records import Figure, Receipt
 
 Row = dict[str, Any]
 LEAST_SEEDS = 3
+SAID = 3  # figures, and missed conditions, in the sentence
 VERDICT = (
     "exact checks not met: cannot tell. Holds: every condition that is part of the verdict is met; in part: some are; "
     "not here: none is, and for one at least the interval rules the claimed effect out; cannot tell: otherwise. "
@@ -194,13 +195,18 @@ def _sentence(
 ) -> str:
     words = "; ".join(_beaten(rule, rows))
     words = f"{words[0].upper()}{words[1:]}. " if words else ""
-    told = []
+    told = {}
     for one, (figure, _) in zip(rule["conditions"], found, strict=True):
         if one["part of the verdict"]:
             share = ".1%" if one.get("relative") else ".3f"
-            told.append(f"{figure.name} {'undefined' if figure.value is None else format(figure.value, '+' + share)}")
+            told[f"{figure.name} {'undefined' if figure.value is None else format(figure.value, '+' + share)}"] = 0
     missed = [c["name"] for c in all_ if c["met"] is not True and c.get("part of the verdict", True)]
     kind = {"mechanism": "A mechanism run", "paper": "At the paper's scale"}.get(rule["scope"], "A small run")
-    return f"{words}{kind}: {'; '.join(told)}. Verdict: {verdict}." + (
-        f" Not met: {'; '.join(missed)}." if missed else ""
+    return f"{words}{kind}: {_first(list(told))}. Verdict: {verdict}." + (
+        f" Not met: {_first(missed)}." if missed else ""
     )
+
+
+def _first(told: list[str]) -> str:
+    """As many as a sentence carries; the conditions hold all."""
+    return "; ".join(told[:SAID] + ([f"and {len(told) - SAID} more"] if len(told) > SAID else []))
