@@ -2,6 +2,7 @@
 
 import os
 import time
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,16 +12,19 @@ from measuring import DATA, DIMENSIONS, SEED, WORK, Array, Laps, answer, cpu, pa
 import strop
 from strop.audits.measure import measure
 from strop.audits.ranking import top_k
+from strop.experiments.claims import relmf as relmf_claim
 from strop.feedback import datasets
 from strop.feedback.splits import split
+from strop.losses.contrastive import info_nce
 from strop.losses.pairwise import logistic
 from strop.models.recommend import ease, ials
+from strop.models.recommend.contrast import Contrast, Contrasted, DroppedEdges, NoisyLayers
 from strop.models.recommend.lightgcn import Graph
 from strop.models.recommend.matrix_factorisation import Draws, MatrixFactorisation, PairwiseLearner
-from strop.protocols import Scorer
-from strop.recipes import ipl
+from strop.protocols import PairModel, PairSource, Scorer
+from strop.recipes import ipl, relmf
 from strop.records import Clicks
-from strop.training import PairLearner, fit, pairwise
+from strop.training import Objective, PairLearner, fit, pairwise
 
 LOSSES: tuple[tuple[str, dict[str, Any], bool], ...] = (
     ("logistic", {}, False),
@@ -102,16 +106,49 @@ def rank(data: str) -> None:
          peak_before=before, peak_plain=plain)  # fmt: skip
 
 
-def lightgcn(data: str, *, epochs: int) -> None:
-    """Epochs of two layers in batches of 2,048."""
-    train = clicks(data, "train")
-    model = Graph(train, dimensions=DIMENSIONS, layers=2, seed=SEED)
-    learner = PairLearner(model, Draws(train, seed=SEED), objective=pairwise(logistic), rate=5e-3, l2=1e-3, batch=2048)
+def _epochs(figure: str, model: PairModel, source: PairSource, objective: Objective, epochs: int) -> None:
+    learner = PairLearner(model, source, objective=objective, rate=5e-3, l2=1e-3, batch=2048)
     laps = Laps()
     for number in range(epochs):
         learner.epoch(number)
         laps.done(lambda: ())
-    tell(figure="lightgcn", epoch=laps.an_epoch())
+    tell(figure=figure, epoch=laps.an_epoch())
+
+
+def lightgcn(data: str, *, epochs: int) -> None:
+    """Epochs of two layers in batches of 2,048."""
+    train = clicks(data, "train")
+    model = Graph(train, dimensions=DIMENSIONS, layers=2, seed=SEED)
+    _epochs("lightgcn", model, Draws(train, seed=SEED), pairwise(logistic), epochs)
+
+
+def _contrasted(figure: str, model: Contrasted, train: Clicks, strength: float, epochs: int) -> None:
+    alike = partial(info_nce, temperature=0.2)
+    source = Contrast(model, Draws(train, seed=SEED), pairs=pairwise(logistic), alike=alike, strength=strength)
+    _epochs(figure, model, source, source.objective, epochs)
+
+
+def sgl(data: str, *, epochs: int) -> None:
+    """The same with two views of a tenth of the edges dropped."""
+    train = clicks(data, "train")
+    model = DroppedEdges(train, rho=0.1, dimensions=DIMENSIONS, layers=2, seed=SEED)
+    _contrasted("sgl", model, train, 0.1, epochs)
+
+
+def simgcl(data: str, *, epochs: int) -> None:
+    """The same with two views of added noise."""
+    train = clicks(data, "train")
+    model = NoisyLayers(train, epsilon=0.1, dimensions=DIMENSIONS, layers=2, seed=SEED)
+    _contrasted("simgcl", model, train, 0.5, epochs)
+
+
+def relmf_recipe(data: str) -> None:
+    """The recipe relmf on Coat's likes, with validation, at its defaults."""
+    ratings = datasets.load(data).ratings
+    assert ratings is not None
+    found = relmf_claim.cut(ratings.clicks(4.0), share=0.2, seed=SEED)
+    spent, trained = cpu(lambda: relmf.run(found, seed=SEED))
+    tell(figure="relmf", cpu=spent, epochs=len(trained.curve))
 
 
 def als(data: str, *, part: str, epochs: int, trials: list[dict[str, float]]) -> None:
@@ -153,5 +190,5 @@ def ipl_recipe(data: str) -> None:
 if __name__ == "__main__":
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     tasks = {"speed": speed, "search": search, "timed": timed, "rank": rank, "lightgcn": lightgcn, "als": als}
-    tasks |= {"ease": closed_form, "ipl": ipl_recipe}
+    tasks |= {"ease": closed_form, "ipl": ipl_recipe, "sgl": sgl, "simgcl": simgcl, "relmf": relmf_recipe}
     answer(tasks, strop.__version__)

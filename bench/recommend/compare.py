@@ -1,6 +1,6 @@
 """How do strop and its peers compare, side by side in one run? Starts every arm in its own environment, in turn, in rounds.
 
-usage: compare.py     Reads BENCH_ENVS, BENCH_DATA, BENCH_WORK, BENCH_ROUNDS (3); writes results.jsonl beside this file.
+usage: compare.py [graphs]     graphs: measures LightGCN and its kin and Rel-MF alone; the other rows stay. Reads BENCH_ENVS, BENCH_DATA, BENCH_WORK, BENCH_ROUNDS (3); writes results.jsonl beside this file.
 """
 
 import json
@@ -60,6 +60,8 @@ ALS: dict[str, list[dict[str, float]]] = {
     ],
 }
 EASE = {"regularisation": 400.0}
+
+GRAPHS = ("lightgcn", "sgl", "simgcl", "relmf", "graphs alone")  # figures of `graphs`
 
 results: list[dict[str, Any]] = []
 
@@ -194,6 +196,17 @@ def ease(data: str, round: int) -> None:
             note(**row)
 
 
+def graphs(round: int) -> None:
+    """LightGCN and the two with views, in turn; Rel-MF where Coat is at hand."""
+    epochs = {"epochs": 3}
+    for name in ("lightgcn", "sgl"):
+        for arm in ("strop", "recbole"):
+            keep(do(arm, (name, "ml100k", epochs), round=round))
+    keep(do("strop", ("simgcl", "ml100k", epochs), round=round))
+    if "STROP_DATA" in os.environ:
+        keep(do("strop", ("relmf", "coat", {}), round=round))
+
+
 def import_seconds(round: int) -> None:
     """`import strop` in a fresh interpreter, the median of five."""
     code = "import time; w, c = time.perf_counter(), time.process_time(); import strop; print(time.perf_counter() - w, time.process_time() - c)"
@@ -216,13 +229,23 @@ def one_round(round: int, wanted: dict[str, Any], chosen: dict[str, Any]) -> Non
             keep(do("strop", *ranking, round=round))
         timed(data, wanted[data], round)
         als(data, chosen[data], round)
-    for arm in ("strop", "recbole"):
-        keep(do(arm, ("lightgcn", "ml100k", {"epochs": 3}), round=round))
+    graphs(round)
     ease("ml100k", round)
     if round == 1:
         ease("synth", round)
     import_seconds(round)
     keep(do("process", ("whole", "ml100k", {}), round=round))
+
+
+def only_graphs() -> None:
+    """Measures these rows anew and keeps all others, starts of processes too, as they were."""
+    rows = [json.loads(line) for line in (HERE / "results.jsonl").read_text().splitlines()]
+    results.extend(row for row in rows if row["figure"] not in GRAPHS)
+    others, before = len(results), os.getloadavg()
+    for round in range(1, ROUNDS + 1):
+        graphs(round)
+    results[others:] = [row for row in results[others:] if row["figure"] != "start"]
+    note(figure="graphs alone", date=time.strftime("%Y-%m-%d"), rounds=ROUNDS, load=[before[0], os.getloadavg()[0]])
 
 
 def main() -> None:
@@ -245,4 +268,4 @@ def _processor() -> str:
 
 
 if __name__ == "__main__":
-    main()
+    only_graphs() if sys.argv[1:] == ["graphs"] else main()

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Times strop against implicit, Cornac and RecBole, each in an environment of its own, and writes results.md.
+# usage: run_all.sh [graphs]     graphs: LightGCN and its kin and Rel-MF alone; the other rows stay.
 # BENCH_ENVS: a folder with the environments light/ and recbole/, made where it is missing; BENCH_DATA: the data, made too.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -24,5 +25,5 @@ fi
 rm -rf "$BENCH_WORK"
 mkdir -p "$BENCH_WORK"
 "$PYTHON" bench/recommend/make_data.py
-"$PYTHON" bench/recommend/compare.py
+"$PYTHON" bench/recommend/compare.py "$@"
 "$PYTHON" bench/recommend/table.py
