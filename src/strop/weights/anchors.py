@@ -94,7 +94,7 @@ def adaptive_anchors(
     """The `count` of the largest |e| in losses = sum_j e_j k(x_j, x), fitted by ridge: where a model's losses live.
 
     pairs: the observed ones, with the current loss of each, (n,); at most `candidates` of them are drawn. ridge: beside
-    the kernel's 1 on the diagonal. Errors: S202 no observed pair, S214, S301 more anchors than candidates.
+    the kernel's 1 on the diagonal. Errors: S202 no observed pair, S211 losses, S214, S301 more anchors than candidates.
     Not for: losses of a model that has learned its records by heart: they are all 0.
     Paper: kernel_balancing2024 (AKB)
     """
@@ -102,6 +102,8 @@ def adaptive_anchors(
         raise StropError("S214", f"{len(losses)} losses for {len(pairs[0])} pairs")
     if not len(losses):
         raise StropError("S202", "no observed pair")
+    if not np.isfinite(losses).all():
+        raise StropError("S211", "a loss is not finite")
     chosen = np.random.default_rng([seed, 12]).permutation(len(losses))[:candidates]
     _check(count, len(chosen), ridge)
     drawn = pairs[0][chosen], pairs[1][chosen]

@@ -18,7 +18,7 @@ class Balanced:
     """Weights with their report.
 
     weights: (n,) above 0, mean 1; gap: mean over the anchors of |mean over all pairs - weighted mean over the observed|;
-    effective: (sum w)^2 / sum w^2; unmet: anchors still off by more than the slack; at_bound: those whose multiplier
+    effective: (sum w)^2 / sum w^2; unmet: anchors still off by more than the slack (1 % and 1e-6 are let pass); at_bound: those whose multiplier
     stands at the strength: to bring them nearer was not worth it.
     """
 
@@ -58,7 +58,7 @@ def balanced_weights(
     from scipy.optimize import minimize  # slow to import, and needed here only
 
     n = len(moments)
-    b = np.ones(n) if base is None and n else self_normalised(np.empty(0) if base is None else base)
+    b = self_normalised(np.ones(n) if base is None else base)
     moments, target = _checked(moments, target, b)
     if not b.all():
         raise StropError("S211", "a base weight is 0", "an observed pair had a chance above 0")
@@ -86,7 +86,7 @@ def balanced_weights(
         float(off.mean()),
         effective_sample_size(weights),
         count,
-        int((off > slack * (1 + 1e-3) + 1e-9).sum()),
+        int((off > 1.01 * slack + 1e-6).sum()),
         int((np.abs(multipliers) >= strength).sum()),
     )
 

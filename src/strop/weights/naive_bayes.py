@@ -14,8 +14,8 @@ def naive_bayes_propensity(observed: Array, uniform: Array, *, n_pairs: int) -> 
     """P(o = 1 | y) = P(y | o = 1) P(o = 1) / P(y): the chance that a pair of that value was rated, (n,), in (0, 1].
 
     observed: (n,) labels or ratings that users chose to give; uniform: (m,) those of pairs drawn without regard to
-    anything; n_pairs: users x items, so that P(o = 1) = n / n_pairs. Over the observed the sum of 1 / P is n_pairs: IPS and
-    its self-normalised form are then the same.
+    anything; n_pairs: users x items, so that P(o = 1) = n / n_pairs. Where every value of the sample was given too, the
+    sum of 1 / P over the observed is n_pairs: IPS and its self-normalised form are then the same.
     Errors: S202 nothing observed, S214 not a row each, S301 n_pairs below n, S305 P(y) is 0 or 1 in the uniform sample,
     S211 a chance above 1.
     Not for: a choice of what to rate that depends on more than the value; a sample so small that P(y) is a guess.

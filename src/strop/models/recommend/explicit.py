@@ -7,6 +7,7 @@ import numpy.typing as npt
 import torch
 
 from strop.errors import StropError
+from strop.models.recommend.adam import Adam
 from strop.models.recommend.matrix_factorisation import MatrixFactorisation, initial_vectors
 from strop.models.recommend.settings import check_above, check_budget, check_least
 from strop.protocols import Scorer
@@ -45,19 +46,17 @@ class RatedFactorisation(MatrixFactorisation):
 
 
 class _Tables:
-    """User and item vectors and biases with Adam's memory of them; a step takes the slopes of the scores."""
+    """User and item vectors and biases, moved by Adam along the slopes of the scores; without biases those stay 0."""
 
     def __init__(
         self, ratings: Ratings, weights: Array, *, dimensions: int, biases: str, rate: float, l2: float, seed: int
     ) -> None:
         left, right = initial_vectors(ratings.clicks(), dimensions=dimensions, seed=seed)
-        arrays = {"left": left, "right": right}
-        if biases == "users and items":
-            sizes = {"user_bias": len(left), "bias": len(right), "offset": 1}
-            arrays |= {name: np.zeros(size, np.float32) for name, size in sizes.items()}
+        sizes = {"user_bias": len(left), "bias": len(right), "offset": 1}
+        arrays = {"left": left, "right": right} | {name: np.zeros(size, np.float32) for name, size in sizes.items()}
         self.named: Tables = {name: torch.from_numpy(a) for name, a in arrays.items()}
-        self.moments = {name: (torch.zeros_like(t), torch.zeros_like(t)) for name, t in self.named.items()}
-        self.rate = rate
+        self.adam = Adam(self.named)
+        self.rates = {name: 0.0 if biases == "none" and name in sizes else rate for name in arrays}
         self.users, self.items = (torch.from_numpy(side.astype(np.int64)) for side in (ratings.users, ratings.items))
         share = torch.from_numpy((l2 * weights / weights.sum()).astype(np.float32))
         of_users = torch.bincount(self.users, share, minlength=len(left))
@@ -68,50 +67,30 @@ class _Tables:
         """(n,) of the rated pairs."""
         t = self.named
         found = (t["left"][self.users] * t["right"][self.items]).sum(1)
-        return found + t["user_bias"][self.users] + t["bias"][self.items] + t["offset"] if "bias" in t else found
+        return found + t["user_bias"][self.users] + t["bias"][self.items] + t["offset"]
 
     def all_scores(self) -> torch.Tensor:
         """(n_users, n_items)."""
         t = self.named
-        found = t["left"] @ t["right"].T
-        return found + t["user_bias"][:, None] + t["bias"] + t["offset"] if "bias" in t else found
+        return t["left"] @ t["right"].T + t["user_bias"][:, None] + t["bias"] + t["offset"]
 
     def gradients(self, slopes: torch.Tensor, everywhere: torch.Tensor | None = None) -> Tables:
         """Of sum(slope x score) over the rated pairs (n,), and over all pairs (n_users, n_items), with l2."""
         t = self.named
-        left, right = torch.zeros_like(t["left"]), torch.zeros_like(t["right"])
-        left.index_add_(0, self.users, slopes[:, None] * t["right"][self.items])
-        right.index_add_(0, self.items, slopes[:, None] * t["left"][self.users])
-        found = {"left": left, "right": right}
-        if "bias" in t:
-            found["user_bias"] = torch.zeros_like(t["user_bias"]).index_add_(0, self.users, slopes)
-            found["bias"] = torch.zeros_like(t["bias"]).index_add_(0, self.items, slopes)
-            found["offset"] = slopes.sum().reshape(1)
+        found = {name: torch.zeros_like(table) for name, table in t.items()}
+        found["left"].index_add_(0, self.users, slopes[:, None] * t["right"][self.items])
+        found["right"].index_add_(0, self.items, slopes[:, None] * t["left"][self.users])
+        found["user_bias"].index_add_(0, self.users, slopes)
+        found["bias"].index_add_(0, self.items, slopes)
+        found["offset"] += slopes.sum()
         if everywhere is not None:
-            left.addmm_(everywhere, t["right"])
-            right.addmm_(everywhere.T, t["left"])
-            if "bias" in t:
-                found["user_bias"] += everywhere.sum(1)
-                found["bias"] += everywhere.sum(0)
-                found["offset"] += everywhere.sum()
+            found["left"].addmm_(everywhere, t["right"])
+            found["right"].addmm_(everywhere.T, t["left"])
+            found["user_bias"] += everywhere.sum(1)
+            found["bias"] += everywhere.sum(0)
+            found["offset"] += everywhere.sum()
         for name, pull in self.pull.items():
-            if name in found:
-                found[name] += pull * t[name]
-        return found
-
-    def step(self, gradients: Tables, number: int) -> None:
-        """Adam, with its usual 0.9, 0.999 and 1e-8; number: from 1."""
-        for name, gradient in gradients.items():
-            mean, square = self.moments[name]
-            mean.lerp_(gradient, 0.1)
-            square.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
-            scale = (square / (1 - 0.999**number)).sqrt_().add_(1e-8)
-            self.named[name].addcdiv_(mean, scale, value=-self.rate / (1 - 0.9**number))
-
-    def state(self, prefix: str) -> dict[str, npt.NDArray[np.generic]]:
-        found = {prefix + name: t.numpy() for name, t in self.named.items()}
-        for name, (mean, square) in self.moments.items():
-            found |= {f"{prefix}{name}.mean": mean.numpy(), f"{prefix}{name}.square": square.numpy()}
+            found[name] += pull * t[name]
         return found
 
 
@@ -142,7 +121,7 @@ class ExplicitLearner:
         l2: float = 0.01,
         seed: int = 0,
     ) -> None:
-        check_least("dimensions", dimensions, 0 if biases != "none" else 1)
+        check_least("dimensions", dimensions, 1)
         check_above("rate", rate, 0)
         check_least("l2", l2, 0)
         self.labels = torch.from_numpy((ratings.values >= threshold).astype(np.float32))
@@ -162,18 +141,14 @@ class ExplicitLearner:
             need = CELL_BYTES * shape[0] * shape[1]
             check_budget("a doubly robust loss", need=need, budget=BUDGET_BYTES, n_items=shape[1])
             self.imputed = _Tables(ratings, w, seed=seed + 1, **settings)
-        self.steps = np.zeros(1, np.int64)
 
     def epoch(self, number: int) -> float:
         """One step over all ratings (and all pairs); the loss before it, without l2."""
-        self.steps += 1
-        step = int(self.steps[0])
         if self.imputed is not None:
-            self.imputed.step(self.imputed_gradients()[1], step)
+            self.imputed.adam.step(self.imputed_gradients()[1], rates=self.imputed.rates)
         value, gradients = self.gradients()
-        self.model.step(gradients, step)
-        finite = all(bool(torch.isfinite(t).all()) for t in self.model.named.values())
-        return value if finite else float("nan")
+        self.model.adam.step(gradients, rates=self.model.rates)
+        return value if self.model.adam.finite() else float("nan")
 
     def gradients(self) -> tuple[float, Tables]:
         """The loss, and its gradients with l2."""
@@ -202,8 +177,8 @@ class ExplicitLearner:
         return np.asarray((torch.nn.functional.softplus(scores) - self.labels * scores).numpy())
 
     def state(self) -> dict[str, npt.NDArray[np.generic]]:
-        found: dict[str, npt.NDArray[np.generic]] = {"steps": self.steps, **self.model.state("")}
-        return found if self.imputed is None else found | self.imputed.state("imputed.")
+        second = {} if self.imputed is None else self.imputed.adam.state()
+        return self.model.adam.state() | {f"imputed.{name}": array for name, array in second.items()}
 
     def load(self, state: dict[str, npt.NDArray[np.generic]]) -> None:
         for name, array in self.state().items():
@@ -211,8 +186,6 @@ class ExplicitLearner:
 
     def scorer(self) -> Scorer:
         t = {name: table.numpy().copy() for name, table in self.model.named.items()}
-        if "bias" not in t:
-            t |= {"user_bias": np.zeros(len(t["left"])), "bias": np.zeros(len(t["right"])), "offset": np.zeros(1)}
         return RatedFactorisation(t["left"], t["right"], t["user_bias"] + t["offset"], t["bias"])
 
 
