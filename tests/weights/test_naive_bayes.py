@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strop.errors import StropError
@@ -22,6 +22,7 @@ def test_a_table_drawn_as_it_is_gives_the_share_that_was_rated():
     np.testing.assert_allclose(naive_bayes_propensity(LIKES, LIKES, n_pairs=80), 0.1)
 
 
+@settings(derandomize=True, deadline=None)
 @given(st.lists(st.integers(1, 4), min_size=1, max_size=40), st.integers(0, 3))
 def test_inverse_chances_add_up_to_all_pairs(given_too, more):
     """With each of the four ratings both given and drawn at least once; n_pairs large enough for chances below 1."""

@@ -24,19 +24,18 @@ DEFINITIONS: dict[str, str] = {
 }  # fmt: skip
 
 
-def pooled_auc(scores: Array, liked: Array, *, weights: Array | None = None) -> float | None:
+def pooled_auc(scores: Array, liked: Array) -> float | None:
     """P(score of a like > score of a dislike) + P(equal) / 2, over all pairs of the two; None where one side is empty.
 
-    scores: (n,); liked: (n,) bool; weights: (n,) >= 0, how often each record counts. Errors: S203 NaN, S214.
+    scores: (n,); liked: (n,) bool. Errors: S203 NaN, S214.
     Paper: fawcett2006
     """
     scores, liked = np.asarray(scores), np.asarray(liked, bool)
-    w = np.ones(len(scores)) if weights is None else np.asarray(weights, np.float64)
-    if not scores.shape == liked.shape == w.shape:
-        raise StropError("S214", f"{scores.shape} scores, {liked.shape} labels, {w.shape} weights")
+    if scores.shape != liked.shape:
+        raise StropError("S214", f"{scores.shape} scores, {liked.shape} labels")
     if np.isnan(scores).any():
         raise StropError("S203", "a score is not a number")
-    value = float(_pooled(np.argsort(scores, kind="stable"), scores, liked, w[:, None])[0])
+    value = float(_pooled(np.argsort(scores, kind="stable"), scores, liked, np.ones((len(scores), 1)))[0])
     return None if np.isnan(value) else value
 
 

@@ -11,6 +11,7 @@ from strop.weights.anchors import PairKernel, Pairs, random_anchors
 from strop.weights.effective import effective_sample_size, self_normalised
 
 Array = npt.NDArray[Any]
+STARTS = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,9 +76,13 @@ def balanced_weights(
         return value, np.concatenate([slope + slack, slack - slope])
 
     options = {"maxiter": 3000, "maxfun": 6000, "ftol": 1e-13, "gtol": 1e-7, "maxcor": 30}
-    bounds = [(0.0, strength)] * (2 * count)
-    done = minimize(dual, np.zeros(2 * count), jac=True, method="L-BFGS-B", bounds=bounds, options=options)
-    multipliers = done.x[:count] - done.x[count:]
+    bounds, both, least = [(0.0, strength)] * (2 * count), np.zeros(2 * count), np.inf
+    for _ in range(STARTS):  # from where it stopped, until that gains nothing: far targets stop it early
+        done = minimize(dual, both, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+        both, gained, least = done.x, least - done.fun, done.fun
+        if gained < 1e-6:
+            break
+    multipliers = both[:count] - both[count:]
     weights = _tilted(b, moments @ multipliers)[1]
     off = np.abs(target - weights @ moments / n)
     return Balanced(
