@@ -15,6 +15,7 @@ VERBS = {
     "resume": "go on with a run that was stopped",
     "audit": "what a log can and cannot teach, or what the lists of any tool do",
     "compare": "train several recipes on the same split with the same budget",
+    "ratings": "self-selected ratings judged by uniformly drawn ones: plain, weighted, balanced, doubly robust",
     "evidence": "run the experiment behind a method's claim, under its committed rule",
     "report": "draw a result again as a table or a page",
     "recommend": "what a trained run recommends to a user, to a list, or beside an item",
