@@ -87,8 +87,14 @@ def test_each_view_of_simgcl_is_a_noisy_pass(layers):
     graph = NoisyLayers(clicks_of(clicked), epsilon=epsilon, dimensions=5, layers=layers, seed=2)
     graph.begin(5)
     left, right = graph.vectors()
-    generator = np.random.Generator(np.random.SFC64([2, 4, 5]))
-    drawn = [[generator.random((n, 2, 5), np.float32) for n in (9, 7)] for _ in range(layers)]
+    bits = np.random.SFC64([2, 4, 5])
+    drawn = [
+        [
+            bits.random_raw((n * 10 + 3) // 4).view(np.uint16)[: n * 10].reshape(n, 2, 5).astype(np.float32)
+            for n in (9, 7)
+        ]
+        for _ in range(layers)
+    ]
     free = torch.cat([graph.left, graph.right]).detach()
     step = operator(clicked, 1, first=1)
     busy = torch.from_numpy(np.concatenate([clicked.sum(1), clicked.sum(0)]) > 0)

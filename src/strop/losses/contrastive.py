@@ -9,6 +9,7 @@ from torch import Tensor
 from strop.errors import StropError
 
 CELLS = 1 << 17  # similarities a block: half a megabyte, which stays in the cache between the product and the softmax
+PLAIN = 1 / 32  # from this temperature on exp(cosine / t) is a plain number in float32: no largest need be taken out
 
 
 class _InfoNce(torch.autograd.Function):
@@ -19,25 +20,29 @@ class _InfoNce(torch.autograd.Function):
         (one, one_length), (other, other_length) = _directions(one), _directions(other)
         scaled = one / temperature
         raised, loss = one.new_empty(len(one), len(one)), -(scaled * other).sum(1)
-        totals = one.new_empty(len(one), 1)
+        totals, of_one = one.new_empty(len(one), 1), torch.empty_like(one)
         size = max(1, CELLS // max(1, len(one)))
         for start in range(0, len(one), size):
             rows = slice(start, start + size)
             block = torch.mm(scaled[rows], other.T, out=raised[rows])
-            largest = block.amax(1, keepdim=True)
-            torch.sum(block.sub_(largest).exp_(), 1, keepdim=True, out=totals[rows])
-            loss[rows] += (largest + totals[rows].log())[:, 0]
-        ctx.save_for_backward(one, one_length, other, other_length, raised, totals)
+            if temperature < PLAIN:
+                largest = block.amax(1, keepdim=True)
+                block.sub_(largest)
+                loss[rows] += largest[:, 0]
+            torch.sum(block.exp_(), 1, keepdim=True, out=totals[rows])
+            torch.mm(block, other, out=of_one[rows])  # while the block is in the cache
+        loss += totals.log()[:, 0]
+        of_one.div_(totals).sub_(other)
+        ctx.save_for_backward(one, one_length, other, other_length, raised, totals, of_one)
         ctx.temperature = temperature
         return loss
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
-        one, one_length, other, other_length, raised, totals = ctx.saved_tensors
+        one, one_length, other, other_length, raised, totals, of_one = ctx.saved_tensors
         scale = gradients[0][:, None] / ctx.temperature
-        of_one = (raised @ other).div_(totals).sub_(other).mul_(scale)
         of_other = torch.addmm(scale * one, raised.T, scale / totals * one, beta=-1)
-        return _through(of_one, one, one_length), _through(of_other, other, other_length), None
+        return _through(of_one * scale, one, one_length), _through(of_other, other, other_length), None
 
 
 def _directions(rows: Tensor) -> tuple[Tensor, Tensor]:

@@ -99,7 +99,7 @@ class DroppedEdges(Contrasted):
 class NoisyLayers(Contrasted):
     """LightGCN without the free vectors in its mean; in two views each layer adds noise of length epsilon to a vector.
 
-    The noise is a random direction in the vector's own orthant: copysign(epsilon * r / |r|, vector), r uniform in [0, 1).
+    The noise is a random direction in the vector's own orthant: copysign(epsilon * r / |r|, vector), r uniform (of 65,536 values).
     Not for: nodes without clicks, whose vectors are 0. Paper: simgcl2022, eq. 5 and 6; layers from 1 on, as in its code
 
     Smoothing is linear and noise has no gradient: the views share the layers of the clean pass, only their deviations
@@ -113,10 +113,11 @@ class NoisyLayers(Contrasted):
         check_least("layers", layers, 1)
         check_least("epsilon", epsilon, 0)
         self.epsilon = epsilon
-        self._generator = np.random.Generator(np.random.SFC64(0))
+        self._bits = np.random.SFC64(0)
+        self._buffers = [[torch.empty(n, 2, dimensions) for n in self.table.shape] for _ in range(2)]
 
     def begin(self, epoch: int) -> None:
-        self._generator = np.random.Generator(np.random.SFC64([self.seed, 4, epoch]))
+        self._bits = np.random.SFC64([self.seed, 4, epoch])
         self.distorted = True
 
     def mean_of_layers(
@@ -132,29 +133,33 @@ class NoisyLayers(Contrasted):
         return sums[0] / self.layers, sums[1] / self.layers
 
     def all_views(self, left: Tensor, right: Tensor) -> tuple[Tensor, ...]:
-        clean, strayed = (
-            [torch.zeros(n, width) for n in self.table.shape] for width in (left.shape[1], 2 * left.shape[1])
-        )
-        away: tuple[Tensor, Tensor] | None = None
+        clean: tuple[Tensor, ...] = ()
+        strayed: tuple[Tensor, ...] = ()
+        away: tuple[Tensor, ...] = ()
         for _ in range(self.layers):
             left, right = self.ways[0] @ right, self.ways[1] @ left
-            away = (self.ways[0] @ away[1], self.ways[1] @ away[0]) if away else tuple(map(torch.zeros_like, strayed))
-            for side, vectors in enumerate((left, right)):
-                away[side].add_(self.noise(vectors, away[side]))
-                clean[side] += vectors
-                strayed[side] += away[side]
-        found = [c / self.layers for c in clean]
+            if away:
+                away = (self.ways[0] @ away[1], self.ways[1] @ away[0])
+            away = tuple(self.noise(side, v, away) for side, v in enumerate((left, right)))
+            # the first layer's tables take up the sums: the next layer has been made from them already
+            clean = tuple(c.add_(v) for c, v in zip(clean, (left, right), strict=True)) if clean else (left, right)
+            strayed = tuple(s.add_(a) for s, a in zip(strayed, away, strict=True)) if strayed else away
+        found = [c.div_(self.layers) for c in clean]
         for view in range(2):
             columns = slice(view * left.shape[1], (view + 1) * left.shape[1])
-            found += [c + s[:, columns] / self.layers for c, s in zip(found[:2], strayed, strict=True)]
+            found += [c.add(s[:, columns], alpha=1 / self.layers) for c, s in zip(found[:2], strayed, strict=True)]
         return tuple(found)
 
-    def noise(self, vectors: Tensor, away: Tensor) -> Tensor:
-        """(n, 2 d): for both views, beside vectors (n, d) that have strayed by away (n, 2 d)."""
-        wide = (len(vectors), 2, vectors.shape[1])
-        drawn = torch.from_numpy(self._generator.random(wide, np.float32))
+    def noise(self, side: int, vectors: Tensor, away: tuple[Tensor, ...]) -> Tensor:
+        """(n, 2 d): how far both views of the vectors (n, d) have strayed with this layer's noise; away: before it, or ()."""
+        drawn = self._buffers[bool(away)][side]
+        raw = self._bits.random_raw(-(-drawn.numel() // 4)).view(np.uint16)  # three times as fast as random floats
+        np.copyto(drawn.view(-1).numpy(), raw[: drawn.numel()])
         drawn *= self.epsilon / torch.linalg.vector_norm(drawn, dim=2, keepdim=True).clamp(min=1e-12)
-        return torch.copysign(drawn, vectors[:, None] + away.view(wide)).view_as(away)
+        if not away:
+            return torch.copysign(drawn, vectors[:, None], out=drawn).flatten(1)
+        before = away[side].view_as(drawn)
+        return before.add_(torch.copysign(drawn, vectors[:, None] + before, out=drawn)).flatten(1)
 
     def gradient(self, gradients: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
         left, right = gradients[::2], gradients[1::2]
