@@ -259,6 +259,7 @@ def main() -> None:
         one_round(round, wanted, chosen)
     for threads in ("2", "1"):
         keep(do("strop", ("ipl", "ml100k", {}), label=f"{threads} threads", OMP_NUM_THREADS=threads))
+    keep(do("process", ("audit", "synth", {})))
     note(figure="end", load=os.getloadavg(), seconds=time.time() - start)
 
 

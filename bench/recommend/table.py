@@ -213,6 +213,10 @@ def whole_section() -> tuple[str, list[str]]:
         target("memory of a click", "12 bytes", f"{held:g} bytes", held <= 12),
         target("import strop", "< 0.1 s", f"{wall:.2g} s", wall < 0.1),
     ]  # fmt: skip
+    for r in pick("audit"):
+        said = f"{r['wall']:.0f} s wall, {r['cpu']:.0f} CPU s"
+        verdicts.append(target(f"strop audit of {r['clicks']:,} clicks", "< 300 s", said, r["wall"] < 300))
+        verdicts.append(target("memory of that audit", "< 2,000 MB", f"{r['peak_mb']:,.0f} MB", r["peak_mb"] < 2000))
     return text, verdicts
 
 
