@@ -37,6 +37,8 @@ def test_what_is_missing_is_said(files, strop):
     chosen = files / "chosen.csv"
     for line, code in (
         (("ratings", chosen), "no threshold"),
+        (("ratings", chosen, "--threshold", 3, "--k-core", 2), "k-core"),
+        (("ratings", chosen, "--threshold", 3, "--rating", "none"), "S204"),
         (("ratings", chosen, "--threshold", 3), "no uniformly drawn ratings"),
         (("ratings", chosen, files / "none.csv", "--threshold", 3), "none.csv"),
         (("ratings", chosen, files / "uniform.csv", "--threshold", 9), "S209"),

@@ -32,6 +32,8 @@ def command(
     claim_folder(output)
     if flags["threshold"] is None:
         raise StropError("S301", "no threshold", "--threshold N: the least rating that is a like")
+    if flags["k_core"]:
+        raise StropError("S301", "a k-core leaves out clicks, and here all ratings count", "without --k-core")
     from dataclasses import replace
 
     from strop.experiments.rated import compare_ratings
@@ -50,17 +52,15 @@ def command(
 
 
 def _both(source: str, uniform: str | None, flags: dict[str, Any], quiet: bool) -> tuple[Any, Any]:
-    """The two sets of ratings over one table. Errors: S204 no ratings, S301 no uniform ones, and as reading."""
+    """The two sets of ratings over one table. Errors: S301 no uniform ones, and as reading."""
     from strop.feedback import datasets
     from strop.feedback.together import one_table
 
     found = []
     for name in (source, uniform) if uniform else (source,):
-        reading = read_source(name, {**flags, "threshold": None})
+        reading = read_source(name, flags)
         for note in reading.notes:
             say(quiet, note)
-        if reading.ratings is None:
-            raise StropError("S204", "no column of ratings", "--rating NAME", name)
         found.append(reading.ratings)
     if uniform:
         return one_table(*found)
