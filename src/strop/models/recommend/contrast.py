@@ -124,13 +124,12 @@ class NoisyLayers(Contrasted):
         self, left: Tensor, right: Tensor, ways: tuple[Tensor, Tensor] | None = None
     ) -> tuple[Tensor, Tensor]:
         """The mean of the vectors after 1, 2, ... layers of smoothing."""
-        sums = [torch.zeros_like(left), torch.zeros_like(right)]
-        ways = ways or self.ways
+        to_users, to_items = ways or self.ways
+        sums: tuple[Tensor, ...] = ()
         for _ in range(self.layers):
-            left, right = ways[0] @ right, ways[1] @ left
-            sums[0] += left
-            sums[1] += right
-        return sums[0] / self.layers, sums[1] / self.layers
+            left, right = to_users @ right, to_items @ left
+            sums = _added(sums, (left, right))
+        return sums[0].div_(self.layers), sums[1].div_(self.layers)
 
     def all_views(self, left: Tensor, right: Tensor) -> tuple[Tensor, ...]:
         clean: tuple[Tensor, ...] = ()
@@ -141,9 +140,7 @@ class NoisyLayers(Contrasted):
             if away:
                 away = (self.ways[0] @ away[1], self.ways[1] @ away[0])
             away = tuple(self.noise(side, v, away) for side, v in enumerate((left, right)))
-            # the first layer's tables take up the sums: the next layer has been made from them already
-            clean = tuple(c.add_(v) for c, v in zip(clean, (left, right), strict=True)) if clean else (left, right)
-            strayed = tuple(s.add_(a) for s, a in zip(strayed, away, strict=True)) if strayed else away
+            clean, strayed = _added(clean, (left, right)), _added(strayed, away)
         found = [c.div_(self.layers) for c in clean]
         for view in range(2):
             columns = slice(view * left.shape[1], (view + 1) * left.shape[1])
@@ -164,6 +161,11 @@ class NoisyLayers(Contrasted):
     def gradient(self, gradients: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
         left, right = gradients[::2], gradients[1::2]
         return self.mean_of_layers(left[0] + left[1] + left[2], right[0] + right[1] + right[2])
+
+
+def _added(sums: tuple[Tensor, ...], tables: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """The sums with another layer's tables; the first layer's take them up, once the next has been made from them."""
+    return tuple(s.add_(t) for s, t in zip(sums, tables, strict=True)) if sums else tables
 
 
 class Contrast:
