@@ -47,12 +47,16 @@ def test_figures_by_another_road(row):
     """One arm again: its AUC on the test part, and the share of the gap that is left."""
     plan = Plan(epochs=20, l2=(0.1,), anchors=10)
     cut = cut_uniform(*SMALL, share=0.05, seed=5)
-    (one,) = learn({"nb": WAYS["nb + kernel adaptive"]}, cut, plan=plan, seed=5)[0].values()
-    found = row["figures"]["nb + kernel adaptive"]
-    assert found["auc"] == rated(one.scorer, cut.test, liked=3).value("auc")
+    ours, base = "nb + kernel adaptive", "ips naive bayes"
+    learned, _ = learn({name: WAYS[name] for name in (ours, base)}, cut, plan=plan, seed=5)
+    one, found = learned[ours], row["figures"][ours]
+    judged = {name: rated(model.scorer, cut.test, liked=3) for name, model in learned.items()}
+    (gap,) = judged[ours].minus(judged[base], names=["auc"], draws=100)
+    assert found["auc"] == judged[ours].value("auc")
+    assert row["half widths"][f"{ours} - {base}"]["auc"] == (gap.high - gap.low) / 2
     assert found["share of the gap left"] == one.balanced.gap_after / one.balanced.gap_before < 0.2
     assert found["share of the gap left elsewhere"] == one.held_out[1] / one.held_out[0]
-    assert row["settings"]["nb + kernel adaptive"] == {"l2": 0.1, "weights": "naive bayes"}
+    assert row["settings"][ours] == {"l2": 0.1, "weights": "naive bayes"}
     assert "share of the gap left" not in row["figures"]["naive"]
 
 
