@@ -69,6 +69,17 @@ def test_each_view_of_sgl_is_lightgcn_on_the_clicks_that_are_left(layers):
     assert max(abs(s - 0.3) for s in shares) < 0.03
 
 
+def test_who_loses_every_click_in_a_view_keeps_the_share_of_its_free_vector():
+    """Three users with one click each; nearly all are dropped: such a vector is its free one over layers + 1."""
+    graph = DroppedEdges(clicks_of(np.eye(3)), rho=0.97, dimensions=4, layers=2)
+    graph.begin(0)
+    graph.vectors()
+    for number, side in enumerate(graph.views[0]):
+        lost = graph.dropped[number][0].to_dense().sum(1) == 0
+        assert lost.any()
+        torch.testing.assert_close(side[lost], graph.left.detach()[lost] / 3)
+
+
 def noisy_by_hand(step, free, layers, draws, epsilon):
     """The paper's pass: after each layer add sign(e) * r / |r| * epsilon; the mean of layers 1 on."""
     found, total = free, torch.zeros_like(free)
