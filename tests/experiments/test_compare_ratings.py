@@ -162,12 +162,23 @@ def test_the_words_of_the_result(result):
 
 
 def test_over_seeds_by_hand():
-    """Mean 2; t half width 4.303 * 1 / sqrt(3) = 2.48; half widths of the users 3 on average: the wider. None stays None."""
-    figures = [Figure("auc", value, value - 3, value + 3, 7) for value in (1.0, 2.0, 3.0)]
-    assert comparing._over_seeds(figures) == Figure("auc", 2.0, -1.0, 5.0, 7)
-    narrow = comparing._over_seeds([Figure("auc", f.value, f.value - 0.1, f.value + 0.1, 7) for f in figures])
-    assert narrow.high - 2 == pytest.approx(4.30265 / np.sqrt(3), rel=1e-4)
-    assert comparing._over_seeds([*figures, Figure("auc", None, n=7)]) == Figure("auc", None, n=7)
+    """Mean 2; t half width 4.303 / sqrt(3) = 2.48, p 0.0742 of t = 2 sqrt(3); half widths of the users 3, p of z = 1.96 2/3.
+
+    The wider interval and the larger p; None stays None; one seed has the users' alone; no difference at all has p 1.
+    """
+
+    def over(values, half):
+        return comparing._over_seeds([Figure("auc", value, value - half, value + half, 7) for value in values])
+
+    wide, p = over((1.0, 2.0, 3.0), 3)
+    assert wide == Figure("auc", 2.0, -1.0, 5.0, 7) and p == pytest.approx(0.1913, abs=1e-3)
+    narrow, p = over((1.0, 2.0, 3.0), 0.1)
+    assert narrow.high - 2 == pytest.approx(4.30265 / np.sqrt(3), rel=1e-4) and p == pytest.approx(0.0742, abs=1e-3)
+    one, p = over((2.0,), 2)
+    assert one == Figure("auc", 2.0, 0.0, 4.0, 7) and p == pytest.approx(0.05)
+    assert over((0.0, 0.0), 0) == (Figure("auc", 0.0, 0.0, 0.0, 7), 1.0)
+    assert comparing._over_seeds([Figure("auc", None, n=7), wide]) == (Figure("auc", None, n=7), None)
+    assert comparing._over_seeds([Figure("auc", 2.0, n=7)]) == (Figure("auc", 2.0, n=7), None)
 
 
 def test_names_and_counts_that_are_refused():

@@ -85,7 +85,8 @@ class Rated:
         """Every figure in every resample of the judged users, (draws,); pairs go with their user."""
         if (draws, seed) not in self._drawn:
             judged, rows = np.unique(self.users, return_inverse=True)
-            order, found = np.argsort(self.scores, kind="stable"), {name: [] for name in self.names()}  # type: ignore[var-annotated]
+            order = np.argsort(self.scores, kind="stable")
+            found: dict[str, list[Array]] = {name: [] for name in self.names()}
             for counts in resampled_counts(len(judged), draws=draws, seed=seed):
                 found["auc"].append(_pooled(order, self.scores, self.liked, counts[rows]))
                 for name, values in self.per_user.items():
@@ -118,21 +119,18 @@ class Rated:
         return tuple(found)
 
 
-def rated(
-    scorer: Scorer, judged: Ratings, *, liked: float, ks: Sequence[int] = (5, 10), seen: Ratings | Clicks | None = None
-) -> Rated:
+def rated(scorer: Scorer, judged: Ratings, *, liked: float, ks: Sequence[int] = (5, 10)) -> Rated:
     """Scores the judged pairs, and holds the scores against the likes: those with a value of at least `liked`.
 
-    judged: pairs drawn without regard to what is liked; seen: pairs that do not count, for they were learned from.
-    Figures: auc, user auc, ndcg@k, recall@k; ties stand in the fixed circle of `ranking.tie_order`, and count a half in
-    AUC. Values are not comparable with full ranking. Errors: S209 nobody likes anything that was judged, S214 another
-    table, S301 a k below 1, S601 NaN.
+    judged: pairs drawn without regard to what is liked, but for those that were learned from (`without`). Figures: auc,
+    user auc, ndcg@k, recall@k; ties stand in the fixed circle of `ranking.tie_order`, and count a half in AUC. Values are
+    not comparable with full ranking. Errors: S209 nobody likes anything that was judged, S214 another table, S301 a k
+    below 1, S601 NaN.
     Paper: fawcett2006; jarvelin2002
     """
-    test = without(judged, seen) if seen is not None else judged
-    own = tested(scorer, test, liked=liked, ks=(min(ks),))
+    own = tested(scorer, judged, liked=liked, ks=(min(ks),))
     n_users, n_items = scorer.n_users, scorer.n_items
-    users, items = test.users.astype(np.int64), test.items.astype(np.int64)
+    users, items = judged.users.astype(np.int64), judged.items.astype(np.int64)
     scores = pair_scores(scorer, users, items)
     order = np.lexsort((ranking.tie_order(n_items)[items], -scores, users))
     counts = np.bincount(users, minlength=n_users)
@@ -140,9 +138,9 @@ def rated(
     lists[users[order], np.arange(len(users)) - (np.cumsum(counts) - counts)[users[order]]] = items[order]
     found = {"user auc": _spread(n_users, own.users, own.per_user["auc"])}
     for k in ks:
-        who, figures = ranking.per_user(lists, test.clicks(liked), k=k)
+        who, figures = ranking.per_user(lists, judged.clicks(liked), k=k)
         found |= {f"{name}@{k}": _spread(n_users, who, figures[name]) for name in ("ndcg", "recall")}
-    return Rated(n_users, users, scores, test.values >= liked, found)
+    return Rated(n_users, users, scores, judged.values >= liked, found)
 
 
 def _spread(n_users: int, users: Array, values: Array) -> Array:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict
+from math import erfc, sqrt
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from strop.records import Advice, Arm, Difference, Figure, Ratings, Result
 log = logging.getLogger("strop.ratings")
 PLAIN, BIASED, WEIGHTED = "naive", "naive, biases", "ips naive bayes"
 TOLD = ("auc", "ndcg@5")  # what differences are told of
+Z = 1.959963984540054  # of a 95 % interval
 Runs = dict[str, list[tuple[Learned, Rated]]]
 BALANCE = {
     "balance gap": "Mean over the anchors of |kernel mean over all pairs - weighted kernel mean over the observed|, after balancing; 'before': with the weights that balancing starts from; 'elsewhere': at as many other, random pairs.",
@@ -89,26 +91,28 @@ def balance_figures(one: Learned) -> dict[str, float]:
 
 def _arm(name: str, of: list[tuple[Learned, Rated]], plan: Plan, draws: int) -> Arm:
     by_seed = [judged.figures(draws=draws) for _, judged in of]
-    figures = [_over_seeds([seed[i] for seed in by_seed]) for i in range(len(by_seed[0]))]
+    figures = [_over_seeds([seed[i] for seed in by_seed])[0] for i in range(len(by_seed[0]))]
     about = [balance_figures(one) for one, _ in of]
-    figures += [_over_seeds([Figure(key, found[key]) for found in about]) for key in about[0]]
+    figures += [_over_seeds([Figure(key, found[key]) for found in about])[0] for key in about[0]]
     settings = {"weights": WAYS[name].start, **asdict(WAYS[name]), "l2, seed by seed": [one.l2 for one, _ in of]}
     return Arm(name, tuple(figures), settings, trials=len(plan.l2))
 
 
-def _over_seeds(figures: list[Figure]) -> Figure:
-    """The mean, with the wider of the users' mean half width and the t interval over seeds."""
+def _over_seeds(figures: list[Figure]) -> tuple[Figure, float | None]:
+    """The mean, with the wider of the users' mean half width and the t interval over seeds; the larger p of the two."""
     first, values = figures[0], [f.value for f in figures if f.value is not None]
     if len(values) < len(figures):
-        return Figure(first.name, None, n=first.n)
-    mean, low, high, _ = intervals.paired_t(values)
-    known = [(low, high)] if low is not None and high is not None else []
+        return Figure(first.name, None, n=first.n), None
+    mean, low, high, p = intervals.paired_t(values)
+    known = [(low, high, p)] if low is not None and high is not None and p is not None else []
     halves = [(f.high - f.low) / 2 for f in figures if f.low is not None and f.high is not None]
-    if halves:
+    if any(halves):
         half = float(np.mean(halves))
-        known.append((mean - half, mean + half))
-    bounds = intervals.wider(known[0], known[-1]) if known else (None, None)
-    return Figure(first.name, mean, *bounds, first.n)
+        known.append((mean - half, mean + half, erfc(abs(mean) / half * Z / sqrt(2))))
+    if not known:
+        return Figure(first.name, mean, n=first.n), None
+    low, high = intervals.wider(known[0][:2], known[-1][:2])
+    return Figure(first.name, mean, low, high, first.n), max(p for _, _, p in known)
 
 
 def _differences(runs: Runs, draws: int) -> tuple[Difference, ...]:
@@ -121,23 +125,12 @@ def _differences(runs: Runs, draws: int) -> tuple[Difference, ...]:
     for ours, base in pairs:
         steps = [a.minus(b, names=TOLD, draws=draws) for (_, a), (_, b) in zip(runs[ours], runs[base], strict=True)]
         for place in range(len(TOLD)):
-            figure = _over_seeds([step[place] for step in steps])
-            found.append(Difference(ours, base, figure, _normal_p(figure)))
+            found.append(Difference(ours, base, *_over_seeds([step[place] for step in steps])))
     adjusted = intervals.holm([one.p for one in found])
     return tuple(
         Difference(one.arm, one.baseline, one.figure, None if np.isnan(p) else float(p))
         for one, p in zip(found, adjusted, strict=True)
     )
-
-
-def _normal_p(figure: Figure) -> float | None:
-    """The two-sided p of a difference of 0, as wide as its interval says."""
-    from scipy.special import ndtr, ndtri
-
-    if figure.value is None or figure.low is None or figure.high is None or figure.high <= figure.low:
-        return None
-    error = (figure.high - figure.low) / 2 / float(ndtri((1 + intervals.LEVEL) / 2))
-    return float(2 * ndtr(-abs(figure.value) / error))
 
 
 def _change(gaps: tuple[Difference, ...], arm: str, baseline: str) -> tuple[Figure, bool] | None:
