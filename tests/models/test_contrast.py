@@ -99,13 +99,11 @@ def test_each_view_of_simgcl_is_a_noisy_pass(layers):
     graph.begin(5)
     left, right = graph.vectors()
     bits = np.random.SFC64([2, 4, 5])
-    drawn = [
-        [
-            bits.random_raw((n * 10 + 3) // 4).view(np.uint16)[: n * 10].reshape(n, 2, 5).astype(np.float32)
-            for n in (9, 7)
-        ]
-        for _ in range(layers)
-    ]
+
+    def uniform(n):
+        return bits.random_raw((n * 10 + 7) // 8).view(np.uint8)[: n * 10].reshape(n, 2, 5).astype(np.float32)
+
+    drawn = [[uniform(n) for n in (9, 7)] for _ in range(layers)]
     free = torch.cat([graph.left, graph.right]).detach()
     step = operator(clicked, 1, first=1)
     busy = torch.from_numpy(np.concatenate([clicked.sum(1), clicked.sum(0)]) > 0)

@@ -18,8 +18,8 @@ class _InfoNce(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, one: Tensor, other: Tensor, temperature: float) -> Tensor:
         (one, one_length), (other, other_length) = _directions(one), _directions(other)
-        scaled = one / temperature
-        raised, loss = one.new_empty(len(one), len(one)), -(scaled * other).sum(1)
+        scaled = one * (math.log2(math.e) / temperature)  # 2 to a power takes a quarter of the time of e to one
+        raised, loss = one.new_empty(len(one), len(one)), (one * other).sum(1).div_(-temperature)
         totals, of_one = one.new_empty(len(one), 1), torch.empty_like(one)
         size = max(1, CELLS // max(1, len(one)))
         for start in range(0, len(one), size):
@@ -28,8 +28,8 @@ class _InfoNce(torch.autograd.Function):
             if temperature < PLAIN:
                 largest = block.amax(1, keepdim=True)
                 block.sub_(largest)
-                loss[rows] += largest[:, 0]
-            torch.sum(block.exp_(), 1, keepdim=True, out=totals[rows])
+                loss[rows] += math.log(2) * largest[:, 0]
+            torch.sum(block.exp2_(), 1, keepdim=True, out=totals[rows])
             torch.mm(block, other, out=of_one[rows])  # while the block is in the cache
         loss += totals.log()[:, 0]
         of_one.div_(totals).sub_(other)

@@ -99,7 +99,7 @@ class DroppedEdges(Contrasted):
 class NoisyLayers(Contrasted):
     """LightGCN without the free vectors in its mean; in two views each layer adds noise of length epsilon to a vector.
 
-    The noise is a random direction in the vector's own orthant: copysign(epsilon * r / |r|, vector), r uniform (of 65,536 values).
+    The noise is a random direction in the vector's own orthant: copysign(epsilon * r / |r|, vector), r uniform (of 256 values).
     Not for: nodes without clicks, whose vectors are 0. Paper: simgcl2022, eq. 5 and 6; layers from 1 on, as in its code
 
     Smoothing is linear and noise has no gradient: the views share the layers of the clean pass, only their deviations
@@ -150,7 +150,7 @@ class NoisyLayers(Contrasted):
     def noise(self, side: int, vectors: Tensor, away: tuple[Tensor, ...]) -> Tensor:
         """(n, 2 d): how far both views of the vectors (n, d) have strayed with this layer's noise; away: before it, or ()."""
         drawn = self._buffers[bool(away)][side]
-        raw = self._bits.random_raw(-(-drawn.numel() // 4)).view(np.uint16)  # three times as fast as random floats
+        raw = self._bits.random_raw(-(-drawn.numel() // 8)).view(np.uint8)  # five times as fast as random floats
         np.copyto(drawn.view(-1).numpy(), raw[: drawn.numel()])
         drawn *= self.epsilon / torch.linalg.vector_norm(drawn, dim=2, keepdim=True).clamp(min=1e-12)
         if not away:
