@@ -112,6 +112,8 @@ def set_threads(threads: int) -> None:
         raise StropError("S301", f"threads is {threads}", "at least 1")
     # read when torch is loaded: its idle threads would spin, and take the time of those at work
     os.environ.setdefault("GOMP_SPINCOUNT", "0")
+    for library in ("OMP", "OPENBLAS", "MKL"):  # two of them on a busy machine take thirty times as long as one
+        os.environ.setdefault(f"{library}_NUM_THREADS", str(threads))
     import torch
 
     torch.set_num_threads(threads)
