@@ -38,6 +38,8 @@ CODES: dict[str, Code] = {
     "S215": Code(DATA, "ratings where clicks are expected", "The file has ratings of several values. Say which count as a click: `--threshold 4`, or `--threshold any`."),
     "S216": Code(DATA, "identifier not in the data", "The user or item asked for is not among those the model was trained on."),
     "S217": Code(DATA, "a checksum differs", "The data are not those that the run, or the published source, was pinned to."),
+    "S218": Code(DATA, "a pair without a preference", "An answer is empty or white space, or both answers are the same text. Mend the pairs, or leave them out with `--bad-rows skip`: the number left out is always said."),
+    "S219": Code(DATA, "text too long for the model", "A prompt leaves no room for an answer in the model's window. Shorten it, or leave the pair out with `--bad-rows skip`."),
     # S3: settings and models
     "S301": Code(SETTING, "setting out of its range", "A setting has a value outside the range in which the method is defined."),
     "S302": Code(SETTING, "not a run folder", "The folder holds no run that strop wrote, or a file in it (run.json, the model) is damaged."),

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from strop.records.clicks import Clicks, Ratings, Split, table_checksum
     from strop.records.judgements import Judgements
+    from strop.records.pairs import Message, Pairs
     from strop.records.results import Advice, Arm, Difference, DoseCurve, Figure, Receipt, Result, Table
     from strop.records.trained import Trained
 
@@ -16,6 +17,8 @@ __all__ = [
     "DoseCurve",
     "Figure",
     "Judgements",
+    "Message",
+    "Pairs",
     "Ratings",
     "Receipt",
     "Result",
@@ -32,6 +35,6 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module 'strop.records' has no attribute {name!r}")
     from importlib import import_module
 
-    homes = {"Judgements": "judgements", "Trained": "trained"}
+    homes = {"Judgements": "judgements", "Message": "pairs", "Pairs": "pairs", "Trained": "trained"}
     home = homes.get(name, "clicks" if name in ("Clicks", "Ratings", "Split", "table_checksum") else "results")
     return getattr(import_module(f"strop.records.{home}"), name)
