@@ -101,16 +101,17 @@ def test_each_view_of_simgcl_is_a_noisy_pass(layers):
     bits = np.random.SFC64([2, 4, 5])
 
     def uniform(n):
-        return bits.random_raw((n * 10 + 7) // 8).view(np.uint8)[: n * 10].reshape(n, 2, 5).astype(np.float32)
+        return torch.from_numpy(
+            bits.random_raw((n * 5 + 7) // 8).view(np.uint8)[: n * 5].reshape(n, 5).astype(np.float32)
+        )
 
-    drawn = [[uniform(n) for n in (9, 7)] for _ in range(layers)]
+    drawn = [[torch.cat([uniform(9), uniform(7)]) for _ in range(2)] for _ in range(layers)]
     free = torch.cat([graph.left, graph.right]).detach()
     step = operator(clicked, 1, first=1)
     busy = torch.from_numpy(np.concatenate([clicked.sum(1), clicked.sum(0)]) > 0)
     torch.testing.assert_close(torch.cat([left, right]), operator(clicked, layers, first=1) @ free)
     for side in range(2):
-        draws = [torch.from_numpy(np.concatenate([of[:, side] for of in layer])) for layer in drawn]
-        wanted = noisy_by_hand(step, free, layers, draws, epsilon)
+        wanted = noisy_by_hand(step, free, layers, [layer[side] for layer in drawn], epsilon)
         found = torch.cat([of[side] for of in graph.views])
         torch.testing.assert_close(found[busy], wanted[busy])
     graph.vectors()

@@ -114,7 +114,7 @@ class NoisyLayers(Contrasted):
         check_least("epsilon", epsilon, 0)
         self.epsilon = epsilon
         self._bits = np.random.SFC64(0)
-        self._buffers = [[torch.empty(n, 2, dimensions) for n in self.table.shape] for _ in range(2)]
+        self._buffers = [[torch.empty(n, dimensions) for n in self.table.shape * 2] for _ in range(2)]
 
     def begin(self, epoch: int) -> None:
         self._bits = np.random.SFC64([self.seed, 4, epoch])
@@ -134,29 +134,25 @@ class NoisyLayers(Contrasted):
     def all_views(self, left: Tensor, right: Tensor) -> tuple[Tensor, ...]:
         clean: tuple[Tensor, ...] = ()
         strayed: tuple[Tensor, ...] = ()
-        away: tuple[Tensor, ...] = ()
+        away: tuple[Tensor, ...] = ()  # left and right of the first view, left and right of the second
         for _ in range(self.layers):
             left, right = self.ways[0] @ right, self.ways[1] @ left
             if away:
-                away = (self.ways[0] @ away[1], self.ways[1] @ away[0])
-            away = tuple(self.noise(side, v, away) for side, v in enumerate((left, right)))
+                away = tuple(self.ways[n % 2] @ away[n ^ 1] for n in range(4))
+            away = tuple(self.noise(n, (left, right)[n % 2], away[n] if away else None) for n in range(4))
             clean, strayed = _added(clean, (left, right)), _added(strayed, away)
-        found = [c.div_(self.layers) for c in clean]
-        for view in range(2):
-            columns = slice(view * left.shape[1], (view + 1) * left.shape[1])
-            found += [c.add(s[:, columns], alpha=1 / self.layers) for c, s in zip(found[:2], strayed, strict=True)]
-        return tuple(found)
+        clean = tuple(c.div_(self.layers) for c in clean)
+        return *clean, *(c.add(s, alpha=1 / self.layers) for c, s in zip(clean * 2, strayed, strict=True))
 
-    def noise(self, side: int, vectors: Tensor, away: tuple[Tensor, ...]) -> Tensor:
-        """(n, 2 d): how far both views of the vectors (n, d) have strayed with this layer's noise; away: before it, or ()."""
-        drawn = self._buffers[bool(away)][side]
+    def noise(self, number: int, vectors: Tensor, away: Tensor | None) -> Tensor:
+        """(n, d): how far the vectors (n, d) have strayed with this layer's noise; away: before it; number: of the buffer."""
+        drawn = self._buffers[away is not None][number]
         raw = self._bits.random_raw(-(-drawn.numel() // 8)).view(np.uint8)  # five times as fast as random floats
         np.copyto(drawn.view(-1).numpy(), raw[: drawn.numel()])
-        drawn *= self.epsilon / torch.linalg.vector_norm(drawn, dim=2, keepdim=True).clamp(min=1e-12)
-        if not away:
-            return torch.copysign(drawn, vectors[:, None], out=drawn).flatten(1)
-        before = away[side].view_as(drawn)
-        return before.add_(torch.copysign(drawn, vectors[:, None] + before, out=drawn)).flatten(1)
+        drawn *= self.epsilon / torch.linalg.vector_norm(drawn, dim=1, keepdim=True).clamp(min=1e-12)
+        if away is None:
+            return torch.copysign(drawn, vectors, out=drawn)
+        return away.add_(torch.copysign(drawn, vectors + away, out=drawn))
 
     def gradient(self, gradients: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
         left, right = gradients[::2], gradients[1::2]
