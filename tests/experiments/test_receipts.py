@@ -102,3 +102,10 @@ def test_the_planted_world_tests_on_truth_and_not_on_its_log():
     log, truth = (np.corrcoef(data.train.popularity, part.popularity)[0, 1] for part in (data.validation, data.test))
     assert log > 0.7
     assert truth < 0  # what was much shown is clicked already
+
+
+def test_the_table_of_receipts_says_what_each_of_them_says():
+    folder = Path(__file__).parents[2] / "evidence"
+    rows = [line.split("|") for line in (folder / "README.md").read_text().splitlines() if line.startswith("| ")]
+    told = {row[1].strip(): row[3].strip() for row in rows[1:]}
+    assert told == {path.parent.name: json.loads(path.read_text())["verdict"] for path in folder.glob("*/result.json")}
