@@ -103,7 +103,7 @@ class NoisyLayers(Contrasted):
     Not for: nodes without clicks, whose vectors are 0. Paper: simgcl2022, eq. 5 and 6; layers from 1 on, as in its code
 
     Smoothing is linear and noise has no gradient: the views share the layers of the clean pass, only their deviations
-    are smoothed apart, both at once, and one backward pass serves the sum of all three gradients.
+    are smoothed apart, and one backward pass serves the sum of all three gradients.
     """
 
     def __init__(
