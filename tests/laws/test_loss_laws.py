@@ -20,6 +20,7 @@ from strop.losses.pairwise import (
     squared,
 )
 from strop.losses.pointwise import squared_sigmoid
+from strop.losses.preference import davidson, rao_kupper
 
 WRONG = [-60.0, -1e4]
 EXTREME = [*WRONG, 60.0, 1e4]
@@ -38,6 +39,21 @@ def flip_slope(h: float, r: float, q: float) -> float:
     if h >= 0:
         return -(1 - r - q) * s(-h) / ((1 - r) + q * math.exp(-h))
     return -(1 - r - q) * s(h) / ((1 - r) * math.exp(h) + q) if q else -s(-h)
+
+
+def davidson_parts(h: float, nu: float) -> tuple[float, float, float]:
+    """P(win), P(tie), P(loss), each divided by the largest term before it is summed."""
+    terms = [h / 2, math.log(nu), -h / 2]
+    raised = [math.exp(term - max(terms)) for term in terms]
+    return tuple(x / sum(raised) for x in raised)
+
+
+def wins(h: torch.Tensor) -> torch.Tensor:
+    return torch.zeros_like(h, dtype=torch.bool)
+
+
+def ties(h: torch.Tensor) -> torch.Tensor:
+    return torch.ones_like(h, dtype=torch.bool)
 
 
 class Case(NamedTuple):
@@ -65,6 +81,18 @@ CASES = {
     "forward_flip": Case(lambda h: forward_flip(h, flip_rate=0.2), lambda h: flip_slope(h, 0.2, 0.2), 0.0),
     "forward_flip, one class": Case(
         lambda h: forward_flip(h, flip_rate=0.3, other_rate=0.0), lambda h: flip_slope(h, 0.3, 0.0), -1.0
+    ),
+    "rao_kupper": Case(lambda h: rao_kupper(h, wins(h), tie=0.5), lambda h: -s(0.5 - h), -1.0),
+    "rao_kupper, tied": Case(lambda h: rao_kupper(h, ties(h), tie=0.5), lambda h: s(h + 0.5) - s(0.5 - h), -1.0),
+    "davidson": Case(
+        lambda h: davidson(h, wins(h), tie=3.0),
+        lambda h: -(davidson_parts(h, 3.0)[2] + davidson_parts(h, 3.0)[1] / 2),
+        -1.0,
+    ),
+    "davidson, tied": Case(
+        lambda h: davidson(h, ties(h), tie=3.0),
+        lambda h: (davidson_parts(h, 3.0)[0] - davidson_parts(h, 3.0)[2]) / 2,
+        -0.5,
     ),
 }
 each = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
@@ -176,3 +204,21 @@ def test_forward_is_bounded_where_backward_is_not(h, e):
     far = torch.tensor([1e4, 1e4 + 1], dtype=torch.float64)
     fall = logistic(far, slope=slope_of_unflipping(e)).diff().item()
     assert fall == pytest.approx(-e / (1 - 2 * e), rel=1e-6)
+
+
+@given(h=margins, tie=st.floats(0.01, 30))
+@lawful
+@pytest.mark.parametrize("loss", [rao_kupper, davidson])
+def test_win_tie_and_loss_are_all_there_is(loss, h, tie):
+    """Their chances sum to 1, a tie's is the same from both sides, and a tie is likeliest between equals."""
+    win, tied, lost = (loss(m, t(h), tie=tie) for m, t in ((h, wins), (h, ties), (-h, wins)))
+    torch.testing.assert_close((-win).exp() + (-tied).exp() + (-lost).exp(), torch.ones_like(h), rtol=0, atol=1e-12)
+    torch.testing.assert_close(loss(-h, ties(h), tie=tie), tied, rtol=1e-9, atol=1e-12)
+    assert (tied >= loss(0 * h, ties(h), tie=tie) - 1e-12).all()
+
+
+@given(h=margins)
+@lawful
+@pytest.mark.parametrize("loss", [rao_kupper, davidson])
+def test_without_ties_it_is_the_logistic_loss(loss, h):
+    torch.testing.assert_close(loss(h, wins(h), tie=0.0), logistic(h), rtol=1e-12, atol=1e-300)

@@ -25,14 +25,16 @@ def logistic(margin: Tensor, *, slope: float | Tensor = 0.0) -> Tensor:
     """softplus(-h) + slope * h: the logistic loss with every linear correction of its labels.
 
     margin: (n,); slope: a number, or (n,). Returns (n,).
-    slope 0: BPR, Bradley-Terry, RankNet, DPO. slope e: labels smoothed at rate e (conservative DPO).
-    slope -e/(1-2e): flips at rate e undone (robust DPO). slope -(1-t)/t: a click seen with propensity t (Rel-MF).
-    slope 1: reverse BPR, softplus(h). `slope_of_unflipping` gives the two negative ones.
-    Derivative: slope - s(-h).
+    slope 0: BPR, Bradley-Terry, RankNet, DPO (log 2 at h = 0). slope e: labels smoothed at rate e (cDPO).
+    slope -e/(1-2e): flips at rate e undone (rDPO). slope -(1-t)/t: a click seen with propensity t (Rel-MF).
+    slope 1: reverse BPR, softplus(h). `slope_of_unflipping` gives the two negative ones. A rate for each pair or rater:
+    a slope (n,). Graded labels: h - m in place of h asks for a margin m (ODPO). A slope 1 - w, w = `chance_meant`, is EM.
+    Derivative: slope - s(-h); rDPO's is -[(1 - e) s(-h) + e s(h)] / (1 - 2e).
+    Noise: flips at a stated rate, the same for both labels of a pair. rDPO's mean over the flips is the clean loss.
     The best margin is finite only for 0 < slope < 1, at s(-h) = slope. A negative slope is unbiased, and unbounded
     below as h grows: `clipped_logistic` stops it. Slope 1 and more has no optimum either (h falls without end).
     Not for: labels that are often flipped where the model can fit each of them: it chases the badly wrong ones for ever.
-    Paper: bpr2009; cdpo2023; rdpo2024; relmf2020
+    Paper: bpr2009; dpo2023; cdpo2023; rdpo2024; odpo2024; relmf2020
     """
     return -logsigmoid(margin) + slope * margin
 
@@ -69,9 +71,10 @@ def slope_of_unflipping(flip_rate: float | Tensor, other_rate: float | Tensor | 
 
 
 def hinge(margin: Tensor, *, width: float = 1.0) -> Tensor:
-    """max(0, width - h): nothing is asked of a pair beyond the width.
+    """max(0, width - h): nothing is asked of a pair beyond the width (SLiC).
 
     margin: (n,); width: above 0. Returns (n,).
+    Noise: none assumed; a pair beyond the width pulls no more, a flipped one always does.
     Derivative: -1 where h < width, else 0.
     Not for: calibrated margins (all beyond the width count the same); flipped labels, which it chases like `logistic`.
     Paper: ranksvm2002; slichf2023
@@ -83,8 +86,10 @@ def hinge(margin: Tensor, *, width: float = 1.0) -> Tensor:
 def squared(margin: Tensor, *, target: float = 1.0) -> Tensor:
     """(h - target)**2: the margin is pulled to a target, from both sides.
 
-    margin: (n,); target: above 0 (IPO with regularisation tau: 1 / (2 tau)). Returns (n,).
-    Derivative: 2 (h - target).
+    margin: (n,); target: above 0. Returns (n,). Derivative: 2 (h - target).
+    IPO with regularisation tau: the margin with beta 1, and the target 1 / (2 tau); `log_ratio_margin` gives the one per
+    sequence, `per_token_margin` the one per token. Noise: labels without any, which drive the logistic margin to infinity;
+    with a share e of flips the best margin is (1 - 2e) target: bounded.
     Not for: data with a few wildly wrong margins, whose gradient grows without bound; margins that may rightly be large.
     Paper: ipo2023, eq. 17
     """
@@ -93,11 +98,12 @@ def squared(margin: Tensor, *, target: float = 1.0) -> Tensor:
 
 
 def generalised_cross_entropy(margin: Tensor, *, q: float = 0.7) -> Tensor:
-    """(1 - s(h)**q) / q: between the logistic loss (q near 0) and the bounded 1 - s(h) (q = 1).
+    """(1 - s(h)**q) / q: between the logistic loss (q near 0: DPO) and the bounded 1 - s(h) (q = 1: KTO's value).
 
     margin: (n,); q: in (0, 1], 0.7 is the paper's. Returns (n,), in [0, 1/q].
     Derivative: -s(h)**q * s(-h).
     A badly wrong record is given up (its slope goes to 0): that is what helps against flips.
+    Noise: symmetric flips, at a rate that need not be known; q = 1 has the clean loss's minimum under them.
     Not for: hard but rightly labelled records, a poor start (the model gives up what it has yet to learn), clean labels.
     Paper: gce2018
     """
@@ -110,6 +116,7 @@ def forward_flip(margin: Tensor, *, flip_rate: float | Tensor, other_rate: float
 
     margin: (n,); flip_rate: r, other_rate: q, as `slope_of_unflipping` (None: both the same). Returns (n,).
     Derivative: -(1 - r - q) s(h) s(-h) / ((1 - r) s(h) + q s(-h)); divide by s(h) where h > 0, by s(-h) where h < 0.
+    Noise: flips at stated rates, of both classes (r, q). Preference pairs without a class: r = q.
     With r = q = e it is flattened between -log(1 - e) and -log(e): bounded, so that stated rates that are too high do
     no more than drive a margin to infinity; not convex.
     Not for: a poor start (badly wrong records have no slope); a model that cannot be right, where it is no longer the
