@@ -1,0 +1,1 @@
+"""Language models: what a text's tokens cost them, how they are read, kept and trained."""
