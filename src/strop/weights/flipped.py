@@ -33,8 +33,9 @@ def chance_meant(margin: Tensor, *, flip_rate: float | Tensor, other_rate: float
     Not for: margins of a model that has fitted the same flips (it agrees with them all); margins at another scale.
     Paper: em1977; natarajan2013 (the noise)
     """
-    kept = 1 - torch.as_tensor(flip_rate).to(margin)
-    other = torch.as_tensor(flip_rate if other_rate is None else other_rate).to(margin)
+    stated = (flip_rate, flip_rate if other_rate is None else other_rate)
+    own, other = (torch.as_tensor(rate, dtype=margin.dtype, device=margin.device) for rate in stated)
+    kept = 1 - own
     shares = all(bool(((rate >= 0) & (rate <= 1)).all()) for rate in (kept, other))
     if not shares or not bool((kept + other > 0).all()):
         raise StropError("S301", f"rates {flip_rate} and {other_rate}", "shares in [0, 1], not 1 and 0 together")
@@ -47,7 +48,7 @@ def em_flip_rate(margins: Tensor, *, start: float = 0.1, rounds: int = 200) -> F
     margins: (n,), of a model that is calibrated and did not learn from these very labels; start: in (0, 1); rounds: at
     most so many, fewer where the rate stands still. Returns FlipRate; the mean log-likelihood, of (1 - e) s(h) + e s(-h),
     never falls from one round to the next, and has one top only. A rate above 1/2: the labels say the opposite.
-    To learn the model as well: a round of it by `logistic` with slope 1 - weights, then a round here with its margins.
+    To learn the model as well: it, by `logistic` with slope 1 - weights, then the rate with its margins, a hundred times.
     Noise: symmetric flips at one unknown rate. It has no interval: the margins' own error is the larger one.
     Errors: S301 start, rounds; S202 none; S211 not finite; S305 all margins are 0, so that any rate does as well.
     Not for: margins too sure of themselves (the rate comes out too large) or too timid (too small); rates that vary.
