@@ -1,0 +1,116 @@
+"""What surface alone explains is found where it was planted, and nothing is where there is nothing."""
+
+import numpy as np
+import pytest
+import torch
+from pair_worlds import world
+
+from strop.audits import surface as audit
+from strop.errors import StropError
+from strop.records import Message, Pairs
+
+
+def figures(found):
+    return {figure.name: figure for figure in found}
+
+
+def answers(*rows):
+    return Pairs([f"p{i}" for i in range(len(rows))], [a for a, _ in rows], [b for _, b in rows])
+
+
+def test_surface_by_hand():
+    """ " a1.\\n* b" stripped: 6 characters, 1 line end, 1 digit, 1 mark, ends in b; "c!": 2, 0, 0, 0, ends in !."""
+    found = audit.surface(answers((" a1.\n* b", "c!")))
+    assert found[0].tolist() == pytest.approx([np.log(8 / 3), np.log(2), np.log(2), np.log(2), -1])
+    talk = Pairs([(Message("user", "q"),)], [(Message("assistant", "c!"),)], [(Message("assistant", "12"),)])
+    assert audit.surface(talk)[0].tolist() == pytest.approx([0, 0, -np.log(3), 0, 1])
+
+
+def test_turned_pairs_have_the_opposite_surface():
+    pairs = world(0, n=50)
+    every = np.ones(50, bool)
+    np.testing.assert_array_equal(audit.surface(pairs.turned(every)), -audit.surface(pairs))
+
+
+def test_length_and_rules_by_hand():
+    """Lengths 3:1, 2:2, 1:4, 5:4: of three that differ two chosen are longer; the rule is right 2 + 1/2 times of 4."""
+    pairs = answers(("aaa", "b"), ("aa", "bb"), ("a", "bbb."), ("aaaa1", "bbbb"))
+    share, median = audit.length_bias(pairs)
+    assert (share.value, share.n, median.value) == (2 / 3, 3, 0.5)
+    rules = figures(audit.surface_rules(pairs))
+    assert rules["longer wins"].value == 0.625 and rules["shorter wins"].value == 0.375
+    assert rules["more digits wins"].value == 0.625 and rules["end in punctuation wins"].value == 0.375
+
+
+def test_a_planted_length_bias_is_found_through_20_percent_flips():
+    """The longer answer is right at 80 %, seen through 20 % flips: 0.8 * 0.8 + 0.2 * 0.2 = 0.68."""
+    noisy = world(1, flips=0.2, longer=0.8, contradicted=0.05)
+    expected = 0.68 * 2000 / 2100 + 0.32 * 100 / 2100
+    found = figures([*audit.length_bias(noisy), *audit.surface_rules(noisy), audit.surface_accuracy(noisy)])
+    for name in ("chosen is longer, share", "longer wins", "surface alone"):
+        assert found[name].low < expected < found[name].high and found[name].low > 0.6
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_nothing_is_found_where_there_is_nothing(seed):
+    clean = world(seed)
+    for figure in (audit.length_bias(clean)[0], *audit.surface_rules(clean), audit.surface_accuracy(clean)):
+        assert abs(figure.value - 0.5) < 0.035, figure
+
+
+def test_what_is_fitted_on_a_question_is_not_tried_on_it():
+    """Ten questions, each with 40 pairs of one surface and a label drawn once: known by heart it is 1, else chance."""
+    rng = np.random.default_rng(0)
+    rights = []
+    for _ in range(40):
+        better = rng.random(10) < 0.5
+        rows = [("x" * (30 + q) + "1" * q, "y" * 30) for q in range(10) for _ in range(40)]
+        pairs = answers(*rows).turned(np.repeat(better, 40))
+        pairs.covariates["question"] = np.repeat(np.arange(10), 40)
+        rights.append(audit.surface_accuracy(pairs).value)
+    assert np.mean(rights) < 0.6
+
+
+def test_the_fitted_weights_leave_no_slope():
+    """By torch: the loss is convex, so that where its derivative is 0 nothing is better."""
+    x = np.random.default_rng(0).normal(size=(300, 3)) + np.array([0.5, 0, -0.2])
+    w = torch.tensor(audit.fitted(x), requires_grad=True)
+    loss = torch.nn.functional.softplus(-torch.as_tensor(x) @ w).sum() + audit.RIDGE / 2 * w @ w
+    loss.backward()
+    assert w.grad.abs().max() < 0.01 and audit.fitted(x)[0] > 0.5
+
+
+def with_authors(seed, better):
+    """2,000 pairs of authors a and b; a's answer is chosen at the rate `better`."""
+    pairs = world(seed)
+    a_wins = np.random.default_rng(seed).random(2000) < better
+    authors = {"chosen_author": np.where(a_wins, "a", "b"), "rejected_author": np.where(a_wins, "b", "a")}
+    return Pairs(pairs.prompts, pairs.chosen, pairs.rejected, authors)
+
+
+def test_the_author_who_is_right_more_often_wins():
+    found = audit.author_wins(with_authors(0, 0.8))
+    assert found.low < 0.8 < found.high and found.n == 2000
+
+
+def test_balanced_authors_are_a_tie_and_not_below_chance():
+    pairs = with_authors(0, 0.5)
+    a_wins = np.arange(2000) % 2 == 0
+    pairs.covariates.update(chosen_author=np.where(a_wins, "a", "b"), rejected_author=np.where(a_wins, "b", "a"))
+    assert audit.author_wins(pairs).value == 0.5
+
+
+def test_an_author_known_from_one_question_only_says_nothing_there():
+    """Every question has authors of its own: by heart they would tell all, on other questions nothing."""
+    pairs = world(0, n=200)
+    names = np.arange(200).astype(str)
+    pairs.covariates.update(chosen_author=np.char.add("good", names), rejected_author=np.char.add("bad", names))
+    assert audit.author_wins(pairs).value == 0.5
+
+
+def test_bad_input_and_what_is_undefined():
+    with pytest.raises(StropError) as caught:
+        audit.author_wins(answers(("a", "b")))
+    assert caught.value.code == "S301"
+    assert audit.surface_accuracy(answers(("aa", "b"))).value is None
+    assert audit.length_bias(answers(("aa", "bb")))[0].value is None
