@@ -76,6 +76,8 @@ def test_many_rows_and_few_held_tokens_make_the_same_step(objective):
     for step in range(2):
         losses = [each.epoch(step) for each in (one, many, tight)]
         assert losses == pytest.approx([losses[0]] * 3, abs=1e-5)
+        lengths = [each.said["gradient"] for each in (one, many, tight)]
+        assert lengths == pytest.approx([lengths[0]] * 3, rel=1e-4)
     for other in (many, tight):
         torch.testing.assert_close(weights_of(other), weights_of(one), atol=2e-5, rtol=1e-3)
 
