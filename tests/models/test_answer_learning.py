@@ -6,7 +6,7 @@ import torch
 
 from strop.errors import StropError
 from strop.losses.pairwise import logistic
-from strop.models.language.preference import PreferenceLearner
+from strop.models.language.learning import AnswerLearner
 from strop.models.language.reading import Reader
 from strop.models.language.stepping import Stepper
 from strop.models.language.tiny import character_tokenizer, small_llama
@@ -20,20 +20,20 @@ PAIRS = [
 ]
 
 
-def dpo(chosen, rejected, _):
-    return logistic(0.1 * (chosen - rejected))
+def dpo(over, _):
+    return logistic(0.1 * (over[:, 0] - over[:, 1]))
 
 
-def coupled(chosen, rejected, _):
+def coupled(over, _):
     """A soft least: a loss of the whole batch."""
-    losses = logistic(0.1 * (chosen - rejected))
+    losses = dpo(over, _)
     return -torch.logsumexp(-losses, 0).expand(len(losses))
 
 
 def learner(objective=dpo, *, budget=1024, seed=0, **settings):
     reader = Reader(small_llama(TOKENIZER, seed=seed), budget=budget)
     reference = reader.log_probs(PAIRS).view(-1, 2) + torch.linspace(-1, 1, 20).view(10, 2)
-    return PreferenceLearner(reader, PAIRS, reference, objective=objective, **settings)
+    return AnswerLearner(reader, PAIRS, reference=reference, objective=objective, **settings)
 
 
 def weights_of(one):
@@ -103,6 +103,16 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(tmp_path):
     assert torch.equal(weights_of(second), weights_of(whole))
 
 
+def test_learning_to_write_is_the_mean_over_tokens():
+    """-sum / tokens weighted by tokens: the cross-entropy of all answer tokens of a batch."""
+    reader = Reader(small_llama(TOKENIZER))
+    groups = [(prompt, answers[:1]) for prompt, answers in PAIRS]
+    lengths = torch.tensor([len(answers[0]) for _, answers in groups]).float()
+    sums = reader.log_probs(groups)
+    one = AnswerLearner(reader, groups, objective=lambda v, i: -v[:, 0] / lengths[i], weights=lengths, batch=10)
+    assert one.epoch(0) == pytest.approx(float(-sums.sum() / lengths.sum()), abs=1e-5)
+
+
 def test_every_pair_comes_once_a_pass_in_another_order():
     one = learner(batch=4)
     passes = [[i for step in range(3 * n, 3 * n + 3) for i in one.batch_of(step)] for n in range(3)]
@@ -115,7 +125,7 @@ def test_what_is_watched():
     one = learner(batch=10, shuffled=False, rate=3e-3)
     first = one.epoch(0)
     expected = -torch.linspace(-1, 1, 20).view(10, 2)
-    assert one.said["chosen over reference"] == pytest.approx(expected[:, 0].mean().item(), abs=1e-4)
+    assert one.said["answer 1 over reference"] == pytest.approx(expected[:, 0].mean().item(), abs=1e-4)
     for step in range(1, 12):
         last = one.epoch(step)
     assert last < first and one.said["accuracy"] == 1.0 and one.said["gradient"] > 0

@@ -1,0 +1,129 @@
+"""How does a model learn from answers? A step at a time, by any loss of what it makes of them."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from strop.errors import StropError
+from strop.models.language.rows import Group, Row
+from strop.models.language.stepping import State, Stepper
+
+Objective = Callable[[Tensor, Tensor], Tensor]  # ((n, k) values over the reference, (n,) the groups' places) -> (n,)
+
+
+class Answers(Protocol):
+    """What makes a value of every answer: its log-probability (Reader), or a reward (RewardReader)."""
+
+    model: Any
+
+    def rows(self, groups: Sequence[Group]) -> list[Row]:
+        """The groups laid out."""
+        ...
+
+    def sums(self, row: Row, count: int) -> Tensor:
+        """(count,): the value of every answer, 0 for those in other rows."""
+        ...
+
+
+class AnswerLearner:
+    """Learns from groups of a prompt and k answers by sum(w l) / sum(w), l = objective(values - reference).
+
+    groups: k answers each (1 to learn to write them, chosen and rejected to prefer, more for rewards); reference: (n, k), what
+    values are counted from, None for 0; weights: (n,) >= 0, ones for None. An epoch of `training.fit` is one step, on `batch`
+    groups; each pass has an order of its own, from (seed, pass). A loss may couple the groups of a batch: values come
+    first, the loss second, and gradients go back through the rows; beyond `held` tokens a row at a time, which reads each
+    row once more and changes nothing else. Errors: S202 no group, S301 settings, S214 lengths.
+    """
+
+    def __init__(
+        self,
+        reader: Answers,
+        groups: Sequence[Group],
+        *,
+        objective: Objective,
+        reference: Tensor | None = None,
+        weights: Tensor | None = None,
+        batch: int = 4,
+        rate: Callable[[int], float] | float = 5e-5,
+        clip: float = 1.0,
+        held: int = 4096,
+        shuffled: bool = True,
+        seed: int = 0,
+    ) -> None:
+        if batch < 1 or held < 1:
+            raise StropError("S301", f"batch {batch}, held {held}", "at least 1")
+        if not groups:
+            raise StropError("S202", "nothing to learn from")
+        self.answers = len(groups[0][1])
+        shape = len(groups), self.answers
+        self.reference = torch.zeros(shape) if reference is None else reference
+        self.weights = torch.ones(len(groups)) if weights is None else weights
+        counts = {len(answers) for _, answers in groups}
+        if self.reference.shape != shape or self.weights.shape != shape[:1] or len(counts) > 1:
+            found = f"reference {tuple(self.reference.shape)}, weights {tuple(self.weights.shape)}, answers {sorted(counts)}"
+            raise StropError("S214", f"{len(groups)} groups: {found}")
+        self.reader, self.groups, self.objective = reader, groups, objective
+        self.batch, self.held, self.seed, self.shuffled = batch, held, seed, shuffled
+        self.rate = rate if callable(rate) else lambda _: rate
+        self.stepper = Stepper(reader.model, clip=clip)
+        self.said: dict[str, float] = {}
+
+    def epoch(self, number: int) -> float:
+        """One step; the mean loss before it. A batch without weight moves nothing, and costs 0."""
+        which = self.batch_of(number)
+        weights = self.weights[which]
+        if not float(weights.sum()) > 0:
+            self.said = {"gradient": 0.0}
+            return 0.0
+        rows, count = self.reader.rows([self.groups[i] for i in which]), self.answers * len(which)
+        self.reader.model.train()
+        if sum(row.tokens.shape[1] for row in rows) <= self.held:
+            loss = self._loss(torch.stack([self.reader.sums(row, count) for row in rows]).sum(0), which, weights)
+            loss.backward()  # type: ignore[no-untyped-call]
+        else:
+            with torch.no_grad():
+                values = torch.stack([self.reader.sums(row, count) for row in rows]).sum(0)
+            loss = self._loss(values.requires_grad_(), which, weights)
+            (slopes,) = torch.autograd.grad(loss, values)
+            for row in rows:
+                self.reader.sums(row, count).backward(slopes)  # type: ignore[no-untyped-call]
+        self.said["gradient"] = self.stepper.step(self.rate(number))
+        return float(loss.detach())
+
+    def _loss(self, values: Tensor, which: list[int], weights: Tensor) -> Tensor:
+        """The mean loss; and what is watched: every answer apart, for a falling chosen hides behind a growing margin."""
+        over = values.view(-1, self.answers) - self.reference[which].to(values.device)
+        means = zip(
+            values.detach().view(-1, self.answers).mean(0).tolist(), over.detach().mean(0).tolist(), strict=True
+        )
+        self.said = {}
+        for number, (value, gained) in enumerate(means):
+            self.said |= {f"answer {number + 1}": value, f"answer {number + 1} over reference": gained}
+        if self.answers == 2:
+            self.said["accuracy"] = float((over[:, 0] > over[:, 1]).float().mean())
+        weights = weights.to(values.device)
+        return (weights * self.objective(over, torch.as_tensor(which))).sum() / weights.sum()
+
+    def batch_of(self, number: int) -> list[int]:
+        """The groups of a step."""
+        a_pass = -(-len(self.groups) // self.batch)
+        order = np.arange(len(self.groups))
+        if self.shuffled:
+            order = np.random.default_rng([self.seed, number // a_pass]).permutation(len(self.groups))
+        start = number % a_pass * self.batch
+        return [int(i) for i in order[start : start + self.batch]]
+
+    def state(self) -> State:
+        """See Stepper."""
+        return self.stepper.state()
+
+    def load(self, state: State) -> None:
+        """See Stepper."""
+        self.stepper.load(state)
+
+    def scorer(self) -> Any:
+        """The model as it is now."""
+        return self.reader.model
