@@ -102,8 +102,8 @@ def test_balanced_authors_are_a_tie_and_not_below_chance():
 
 def test_an_author_known_from_one_question_only_says_nothing_there():
     """Every question has authors of its own: by heart they would tell all, on other questions nothing."""
-    pairs = world(0, n=200)
-    names = np.arange(200).astype(str)
+    pairs = world(0, n=600, per_question=30)
+    names = (np.arange(600) // 30).astype(str)
     pairs.covariates.update(chosen_author=np.char.add("good", names), rejected_author=np.char.add("bad", names))
     assert audit.author_wins(pairs).value == 0.5
 

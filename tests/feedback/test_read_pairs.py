@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import random
 
 import numpy as np
 import pandas as pd
@@ -199,7 +200,7 @@ BAD_ROWS = [  # (a row behind a sound one of its kind, code, what the message sa
     ({**CHAT, "prompt": "other"}, "S211", "the conversations do not hold it"),
     ({**CHAT, "chosen": talk("hi"), "rejected": talk("hi", "no")}, "S218", "no answer follows"),
     ({**CHAT, "rejected": CHAT["chosen"]}, "S218", "the same conversation"),
-    ({**TEXT, "margin": "wide"}, "S203", '"wide" is not a number'),
+    ({**TEXT, "margin": "wide\n"}, "S203", '"wide" is not a number'),
     ({**TEXT, "checked": "maybe"}, "S211", '"maybe" is neither 1 nor 0'),
     ("a line", "S205", "is not a dict"),
 ]  # fmt: skip
@@ -281,3 +282,22 @@ def test_a_cell_longer_than_the_csv_module_s_own_limit(tmp_path):
     (tmp_path / "p.csv").write_text("prompt,chosen,rejected\np," + "x" * 200_000 + ",y\n")
     assert len(read_pairs(tmp_path / "p.csv").pairs.chosen[0]) == 200_000
     assert csv.field_size_limit() == limit
+
+
+@pytest.mark.parametrize("name", ["p.jsonl", "p.json", "p.csv", "p.tsv", "p.parquet", "p.jsonl.gz"])
+@pytest.mark.parametrize("bad_rows", ["refuse", "skip"])
+def test_a_file_changed_at_random_is_read_or_refused_in_one_line(tmp_path, name, bad_rows):
+    """150 times a byte is changed, the end cut off or a part taken out: pairs or a StropError, nothing else."""
+    rng = random.Random(name)
+    sound = written(tmp_path / name.removesuffix(".gz"), TEXTS * 3).read_bytes()
+    sound = gzip.compress(sound, mtime=0) if name.endswith(".gz") else sound
+    for _ in range(150):
+        a, b = sorted(rng.randrange(len(sound)) for _ in range(2))
+        changed = rng.choice(
+            [sound[:a] + bytes([rng.randrange(256)]) + sound[a + 1 :], sound[:a], sound[:a] + sound[b:]]
+        )
+        (tmp_path / name).write_bytes(changed)
+        try:
+            assert len(read_pairs(tmp_path / name, bad_rows=bad_rows).pairs)
+        except StropError as error:
+            assert "\n" not in str(error)

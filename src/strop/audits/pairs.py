@@ -171,24 +171,16 @@ def flip_rate(pairs: Pairs) -> Estimate:
     """The share of labels that are wrong: from a checked slice, else from second raters or repeats, else not identified.
 
     A slice is the covariate `checked` (1: the label is right, 0: wrong, NaN: not checked), drawn at random; its interval
-    is the wider one of Wilson's and of that clustered by question. Repeats are rows of one prompt and the same two
-    answers, in any order: as many verdicts of each as all of them have; with a rater column, by different raters.
+    is clustered by question. Repeats are rows of one prompt and the same two answers, in any order: as many verdicts of
+    each as all of them have; with a rater column, by different raters.
     Not for: slices of what looked wrong; raters who copy one another. Paper: wilson1927; natarajan2013
     """
     checked = pairs.covariates.get("checked")
     if checked is not None and (known := ~np.isnan(checked)).any():
         right = checked == 1
         found = ConstantFlips.estimate(Judgements(np.ones(len(pairs), bool), truth=right, checked=known))
-        plain, clustered = found.figures[0], clustered_share("", ~right[known], question(pairs)[known])
-        if (
-            clustered.low is not None
-            and clustered.high is not None
-            and plain.low is not None
-            and plain.high is not None
-        ):
-            low, high = wider((plain.low, plain.high), (clustered.low, clustered.high))
-            plain = replace(plain, low=low, high=high)
-        return replace(found, figures=(plain,))
+        clustered = clustered_share("flip_rate", ~right[known], question(pairs)[known])
+        return replace(found, figures=(clustered if clustered.low is not None else found.figures[0],))
     twice = [verdicts for verdicts in _by_pair(pairs) if len(verdicts) > 1]
     if not twice:
         return not_identified(ALONE, "flip_rate")

@@ -70,9 +70,8 @@ def _message(one: Any, column: str) -> Message:
         raise StropError("S211", f"a message without role and content: {keys}", MESSAGES, column=column)
     role, content = one["role"], one["content"]
     if role not in ROLES:
-        raise StropError(
-            "S211", f'unknown role "{role}"{suggestion(str(role), list(ROLES))}', ", ".join(ROLES), column=column
-        )
+        near = suggestion(str(role), list(ROLES))
+        raise StropError("S211", f"unknown role {role!r:.40}{near}", ", ".join(ROLES), column=column)
     if not isinstance(content, str):
         raise StropError("S211", f"the content of a message is {content!r:.40}", "text only", column=column)
     return Message(role, content)

@@ -224,7 +224,8 @@ def report(
     """These rows go to `problems`, with the first one's cell."""
     places = np.flatnonzero(wrong)
     if len(places):
-        problems.add(code, rows.rows[places], f'"{values[places[0]]!s:.40}" {what}', column=column, help=help)
+        told = " ".join(str(values[places[0]]).split())[:40]
+        problems.add(code, rows.rows[places], f'"{told}" {what}', column=column, help=help)
 
 
 def named(values: list[Any]) -> Array:
