@@ -11,6 +11,7 @@ from strop.errors import StropError
 from strop.models.language.head import CHUNK, token_log_probs
 from strop.models.language.linear import FastEmbedding, FastLinear, quicken
 from strop.models.language.reading import Reader
+from strop.models.language.rewarding import RewardReader
 from strop.models.language.rows import rows
 from strop.models.language.tiny import character_tokenizer, small_llama
 
@@ -187,3 +188,19 @@ def test_rows_without_a_mask_are_read_by_the_model_alone(llama):
     (row,) = rows([GROUPS[1]])
     assert replace(row, mask=None).mask is None
     torch.testing.assert_close(reader.values(replace(row, mask=None)), reader.values(row))
+
+
+def test_a_reward_is_that_of_each_text_alone():
+    """The same sequence classifier, one text at a time, its last token's output; and its gradient."""
+    torch.manual_seed(0)
+    config = transformers.LlamaConfig(**GROUPED, num_labels=1, pad_token_id=0)
+    model = transformers.LlamaForSequenceClassification(config).eval()
+    expected = torch.stack(
+        [model(input_ids=torch.tensor([[*p, *a]])).logits[0, 0] for p, answers in GROUPS for a in answers]
+    )
+    (wanted,) = torch.autograd.grad(expected.square().sum(), model.score.weight)
+    reader = RewardReader(model, budget=12)
+    found = torch.stack([reader.sums(row, 6) for row in reader.rows(GROUPS)]).sum(0)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+    (gradient,) = torch.autograd.grad(found.square().sum(), model.score.weight)
+    torch.testing.assert_close(gradient, wanted, atol=1e-5, rtol=1e-4)

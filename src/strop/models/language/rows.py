@@ -15,7 +15,8 @@ class Row:
 
     tokens, places: (1, N), places count from the prompt's start; mask: (1, 1, N, N), 0 where one may look, else the lowest
     float; None: one text alone, read as the model reads any. sources: (T,) where in the row each answer token is predicted from; targets: (T,) that token; owners: (T,) the
-    number of its answer among all answers of all rows.
+    number of its answer among all answers of all rows. ends: (answers,) where each answer's last token stands; numbers:
+    (answers,) which answers they are.
     """
 
     tokens: Tensor
@@ -24,6 +25,8 @@ class Row:
     sources: Tensor
     targets: Tensor
     owners: Tensor
+    ends: Tensor
+    numbers: Tensor
 
 
 def rows(groups: Sequence[Group], *, budget: int = 1024, first: int = 0) -> list[Row]:
@@ -52,6 +55,8 @@ def _row(groups: Iterable[tuple[Group, int]]) -> Row:
     sources: list[int] = []
     targets: list[int] = []
     owners: list[int] = []
+    ends: list[int] = []
+    numbers: list[int] = []
     spans: list[tuple[int, int, int, int]] = []  # start and stop of a stretch, and of the prompt that it may look at
     for (prompt, answers), number in groups:
         base, begun = len(tokens), len(tokens) + len(prompt)
@@ -66,6 +71,8 @@ def _row(groups: Iterable[tuple[Group, int]]) -> Row:
             sources += [begun - 1, *range(start, len(tokens) - 1)]
             targets += answer
             owners += [number] * len(answer)
+            ends.append(len(tokens) - 1)
+            numbers.append(number)
             number += 1
     mask = torch.full((len(tokens), len(tokens)), torch.finfo(torch.float32).min)
     for start, stop, base, begun in spans:
@@ -78,4 +85,6 @@ def _row(groups: Iterable[tuple[Group, int]]) -> Row:
         torch.tensor(sources),
         torch.tensor(targets),
         torch.tensor(owners),
+        torch.tensor(ends),
+        torch.tensor(numbers),
     )
