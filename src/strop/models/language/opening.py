@@ -1,7 +1,6 @@
 """Where do models and their tokenizers come from, and how are they kept?"""
 
 import hashlib
-import json
 import os
 import shutil
 from contextlib import suppress
@@ -43,7 +42,7 @@ def open_model(source: str | Path = DEFAULT, *, dtype: torch.dtype = torch.float
         )
     except ImportError as error:
         raise StropError("S401", f"a package is missing: {str(error).splitlines()[0]}", INSTALL) from None
-    except (OSError, ValueError, KeyError, json.JSONDecodeError) as error:
+    except Exception as error:  # each reader of a foreign file has errors of its own
         raise _unopened(str(source), error) from None
     if gguf:
         model = _plain(model)
