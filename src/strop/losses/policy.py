@@ -41,7 +41,7 @@ def _group(rewards: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     high = torch.where(scored, rewards, -math.inf).amax(1)
     low = torch.where(scored, rewards, math.inf).amin(1)
     # rewards that differ by rounding alone do not differ
-    informative = (high - low > 8 * torch.finfo(rewards.dtype).eps * known.abs().amax(1)) & (count[:, 0] > 1)
+    informative = high - low > 8 * torch.finfo(rewards.dtype).eps * known.abs().amax(1)
     centred = torch.where(scored & informative[:, None], rewards - known.sum(1, keepdim=True) / count, 0.0)
     return centred, scored, informative, count
 
@@ -94,10 +94,10 @@ def virtual_best(rewards: Tensor, *, best: float = 1.0) -> Advantages:
     """`standardised` with one more answer in each group, whose reward is the best there is: NGRPO.
 
     rewards: (prompts, answers), none above best, NaN where not scored; best: the highest reward. A group of G answers
-    that are all equally wrong gets -1 / sqrt(G) in place of 0; one that is all best gets 0, and is told. No longer of mean 0:
-    every other group is pushed down too. Noise: none; a verifier that fails right answers is believed.
-    Errors: S301 best, S211, S214. Not for: unsure verifiers (prompts that cannot be solved); without a clip (the paper's is
-    tighter for what is pushed down: `clipped_ratio`'s low below its high).
+    that are all equally wrong gets -1 / sqrt(G) in place of 0; one that is all best gets 0, and is told. The mean is no
+    longer 0: every other group is pushed down too. Noise: none; a verifier that fails right answers is believed.
+    Errors: S301 best, S211, S214. Not for: unsure verifiers, prompts that cannot be solved; without a clip (the paper's
+    is tighter for what is pushed down: `clipped_ratio`'s low below its high).
     Paper: ngrpo2025
     """
     if not math.isfinite(best):
@@ -126,11 +126,11 @@ def sign_weighted(advantages: Tensor, *, positive: float, negative: float) -> Te
 def verifier_corrected(rewards: Tensor, *, false_pass: float | Tensor, false_fail: float | Tensor) -> Tensor:
     """(r - f0) / (1 - f0 - f1): verdicts whose mean over the verifier's errors is the true one.
 
-    rewards: verdicts of 0 and 1, any shape, NaN where not scored (and so returned); false_pass: f0, how often a wrong answer passes;
-    false_fail: f1, how often a right one fails; numbers, or tensors that go with rewards. Returns the same shape.
-    Noise: a verifier with these rates. Guarantee: unbiased; its variance grows as (1 - f0 - f1)**-2.
-    Errors: S301 a rate outside [0, 1], or f0 + f1 of 1 and more. Not for: `standardised`, where rates that are the same for a
-    whole group cancel: `standardised_of_corrected` says so; rates that were guessed.
+    rewards: verdicts of 0 and 1, any shape, NaN where not scored (and so returned); false_pass: f0, how often a wrong
+    answer passes; false_fail: f1, how often a right one fails; numbers, or tensors that go with rewards. Returns the
+    same shape. Noise: a verifier with these rates. Guarantee: unbiased; its variance grows as (1 - f0 - f1)**-2.
+    Errors: S301 a rate outside [0, 1], or f0 + f1 of 1 and more. Not for: `standardised`, where rates that are the same
+    for a whole group cancel: `standardised_of_corrected` says so; rates that were guessed.
     Paper: noisy_verifier2025 (backward correction); natarajan2013
     """
     rewards = 1.0 * rewards
@@ -145,11 +145,11 @@ def verifier_corrected(rewards: Tensor, *, false_pass: float | Tensor, false_fai
 def standardised_of_corrected(rewards: Tensor, *, false_pass: float | Tensor, false_fail: float | Tensor) -> Advantages:
     """`standardised` of `verifier_corrected`: for rates that differ from answer to answer within a group.
 
-    rewards: (prompts, answers); false_pass, false_fail: as `verifier_corrected`. Rates that are the same for all answers to
-    a prompt shift and scale its group, which standardising takes out again: then, in every group, nothing would change.
-    Noise: a verifier whose rates depend on the answer (its type, length, language). The corrected rewards are unbiased, their
-    ratio to a deviation that goes with the same errors is not: of a planted bias two fifths were left in groups of 4,
-    a tenth in groups of 16, nothing in groups of 64. `mean_centred` of `verifier_corrected` leaves none at any size.
+    rewards: (prompts, answers); false_pass, false_fail: as `verifier_corrected`. Rates that are the same for all answers
+    to a prompt shift and scale its group, which standardising takes out again: then, in every group, nothing would change.
+    Noise: a verifier whose rates depend on the answer (its type, length, language). The corrected rewards are unbiased,
+    their ratio to a deviation that goes with the same errors is not: of a planted bias two fifths were left in groups of
+    4, a tenth in groups of 16, nothing in groups of 64. `mean_centred` of `verifier_corrected` leaves none at any size.
     Errors: S305 the rates differ within no group; S301, S211, S214. Not for: rates by prompt only, or small groups.
     Paper: noisy_verifier2025; grpo2024
     """

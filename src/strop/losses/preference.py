@@ -1,4 +1,4 @@
-"""What if the two answers are as good as each other, or the label is a weaker teacher's? Losses of ties and of trust in oneself."""
+"""What if two answers are as good as each other, or the label is a weaker teacher's? Losses of ties and of self-trust."""
 
 import math
 

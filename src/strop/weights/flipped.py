@@ -15,7 +15,8 @@ STILL = 1e-9  # a rate that moves by less has arrived
 
 
 class FlipRate(NamedTuple):
-    """rate: the share of flipped labels; weights: (n,), the chance that each was meant; likelihoods: one a round, the start first."""
+    """rate: the share of flipped labels; weights: (n,), the chance that each was meant; likelihoods: the start's, then
+    one a round."""
 
     rate: float
     weights: Tensor
