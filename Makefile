@@ -1,11 +1,11 @@
-# setup  demo  test  check  bench-recommend  docs
+# setup  demo  test  check  bench-recommend  bench-language  docs
 PYTHON ?= python3
 BIN := .venv/bin
 # small batches gain nothing from more threads, and idle ones cost much
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: setup demo test long check docs bench-recommend
+.PHONY: setup demo test long check docs bench-recommend bench-language
 
 setup: .venv/.ready
 
@@ -41,3 +41,6 @@ docs: setup
 
 bench-recommend: setup
 	bash bench/recommend/run_all.sh
+
+bench-language: setup
+	bash bench/language/run_all.sh

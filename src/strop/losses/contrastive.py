@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from strop.errors import StropError
-from strop.products import product
 
 CELLS = 1 << 17  # similarities a block: half a megabyte, which stays in the cache between the product and the softmax
 PLAIN = 1 / 32  # from this temperature on exp(cosine / t) is a plain number in float32: no largest need be taken out
@@ -25,14 +24,13 @@ class _InfoNce(torch.autograd.Function):
         size = max(1, CELLS // max(1, len(one)))
         for start in range(0, len(one), size):
             rows = slice(start, start + size)
-            block = product(scaled[rows], other)
+            block = torch.mm(scaled[rows], other.T, out=raised[rows])
             if temperature < PLAIN:
                 largest = block.amax(1, keepdim=True)
                 block.sub_(largest)
                 loss[rows] += math.log(2) * largest[:, 0]
             torch.sum(block.exp2_(), 1, keepdim=True, out=totals[rows])
-            raised[rows] = block
-            of_one[rows] = product(block, other.T)  # while the block is in the cache
+            torch.mm(block, other, out=of_one[rows])  # while the block is in the cache
         loss += totals.log()[:, 0]
         of_one.div_(totals).sub_(other)
         ctx.save_for_backward(one, one_length, other, other_length, raised, totals, of_one)
@@ -43,7 +41,7 @@ class _InfoNce(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
         one, one_length, other, other_length, raised, totals, of_one = ctx.saved_tensors
         scale = gradients[0][:, None] / ctx.temperature
-        of_other = product(raised.T, (scale / totals * one).T).sub_(scale * one)
+        of_other = torch.addmm(scale * one, raised.T, scale / totals * one, beta=-1)
         return _through(of_one * scale, one, one_length), _through(of_other, other, other_length), None
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from strop.models.language.linear import gradient_of
-from strop.products import product
+from strop.models.language.products import product
 
 CHUNK = (
     2048  # vocabulary entries at a time: a block of logits stays in the cache between its product and its exponential

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from strop.products import product
+from strop.models.language.products import product
 
 
 class _Linear(torch.autograd.Function):

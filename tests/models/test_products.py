@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from strop.products import product
+from strop.models.language.products import product
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (7, 3, 5), (130, 64, 257), (0, 3, 2)])
