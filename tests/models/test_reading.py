@@ -12,7 +12,7 @@ from strop.models.language.head import CHUNK, token_log_probs
 from strop.models.language.linear import FastEmbedding, FastLinear, quicken
 from strop.models.language.reading import Reader
 from strop.models.language.rewarding import RewardReader
-from strop.models.language.rows import rows
+from strop.models.language.rows import STEP, rows
 from strop.models.language.tiny import character_tokenizer, small_llama
 
 GROUPS = [([1, 2, 3, 9, 8], [[4, 5, 6, 7], [9, 10]]), ([7, 8], [[1, 2, 3]]), ([5], [[6], [6, 6], [7]])]
@@ -114,20 +114,27 @@ def test_quick_tables_learn_as_plain_ones_and_are_saved_under_the_same_names():
 def test_a_row_by_hand():
     """Prompt 11 12, answers 13 14 and 15: 15 sees the prompt and itself, not 13 and 14, and stands at place 2."""
     (row,) = rows([([11, 12], [[13, 14], [15]])])
-    assert row.tokens.tolist() == [[11, 12, 13, 14, 15]] and row.places.tolist() == [[0, 1, 2, 3, 2]]
-    seen = (row.mask[0, 0] == 0).int().tolist()
-    assert seen == [[1, 0, 0, 0, 0], [1, 1, 0, 0, 0], [1, 1, 1, 0, 0], [1, 1, 1, 1, 0], [1, 1, 0, 0, 1]]
-    assert (
-        row.sources.tolist() == [1, 2, 1] and row.targets.tolist() == [13, 14, 15] and row.owners.tolist() == [0, 0, 1]
-    )
+    assert row.tokens[0, :5].tolist() == [11, 12, 13, 14, 15] and row.places[0, :5].tolist() == [0, 1, 2, 3, 2]
+    assert row.tokens.shape == (1, STEP) and len(row.sources) == len(row.targets) == STEP
+    seen = (row.mask[0, 0] == 0).int()
+    assert torch.equal(seen[5:], torch.eye(STEP, dtype=torch.int32)[5:])
+    assert seen[:5, :5].tolist() == [
+        [1, 0, 0, 0, 0],
+        [1, 1, 0, 0, 0],
+        [1, 1, 1, 0, 0],
+        [1, 1, 1, 1, 0],
+        [1, 1, 0, 0, 1],
+    ]
+    assert row.sources[:3].tolist() == [1, 2, 1] and row.targets[:3].tolist() == [13, 14, 15]
+    assert row.owners.tolist() == [0, 0, 1]
 
 
 def test_rows_keep_to_their_budget_and_lose_nothing():
     groups = [([1] * n, [[2] * m, [3]]) for n, m in ((3, 4), (9, 9), (1, 1), (2, 5), (4, 4))]
     found = rows(groups, budget=12)
-    assert sorted(row.tokens.shape[1] for row in found)[-1] == 19  # alone: it does not fit
-    assert sum(row.tokens.shape[1] for row in found) == sum(len(p) + sum(map(len, a)) for p, a in groups)
-    assert all(row.tokens.shape[1] <= 12 for row in found if row.tokens.shape[1] != 19)
+    sizes = sorted(int(row.tokens.ne(0).sum()) for row in found)
+    assert sizes[-1] == 19  # alone: it does not fit
+    assert sum(sizes) == sum(len(p) + sum(map(len, a)) for p, a in groups) and sizes[-2] <= 12
     owners = torch.cat([row.owners for row in found]).unique()
     assert owners.tolist() == list(range(10))
 

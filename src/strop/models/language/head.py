@@ -22,7 +22,7 @@ class _TokenLogProbs(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor, kept_bytes: int) -> Tensor:
-        keep = 4 * len(hidden) * len(weight) <= kept_bytes and (ctx.needs_input_grad[0] or weight.requires_grad)
+        keep = 4 * len(hidden) * len(weight) <= kept_bytes
         top = hidden.new_full((len(hidden), 1), -torch.inf)
         total = hidden.new_zeros(len(hidden), 1)
         blocks, tops = [], []
@@ -66,5 +66,6 @@ def token_log_probs(hidden: Tensor, weight: Tensor, targets: Tensor, *, kept_byt
 
     Backward may be called once; it adds the weight's gradient to weight.grad. In float32 and above.
     """
-    found: Tensor = _TokenLogProbs.apply(hidden, weight, targets, kept_bytes)
+    learning = torch.is_grad_enabled() and (hidden.requires_grad or weight.requires_grad)
+    found: Tensor = _TokenLogProbs.apply(hidden, weight, targets, kept_bytes if learning else -1)
     return found

@@ -33,9 +33,9 @@ class AnswerLearner:
 
     groups: k answers each (1 to learn to write them, chosen and rejected to prefer, more for rewards); reference: (n, k), what
     values are counted from, None for 0; weights: (n,) >= 0, ones for None. An epoch of `training.fit` is one step, on `batch`
-    groups; each pass has an order of its own, from (seed, pass). A loss may couple the groups of a batch: values come
-    first, the loss second, and gradients go back through the rows; beyond `held` tokens a row at a time, which reads each
-    row once more and changes nothing else. Errors: S202 no group, S301 settings, S214 lengths.
+    groups; each pass has an order of its own, from (seed, pass). Rows are learned from one after the other. Where the loss
+    couples the groups of a batch (coupled), all values come first, the loss second, and each row is read once more for its
+    gradient. Errors: S202 no group, S301 settings, S214 lengths.
     """
 
     def __init__(
@@ -49,12 +49,12 @@ class AnswerLearner:
         batch: int = 4,
         rate: Callable[[int], float] | float = 5e-5,
         clip: float = 1.0,
-        held: int = 4096,
+        coupled: bool = True,
         shuffled: bool = True,
         seed: int = 0,
     ) -> None:
-        if batch < 1 or held < 1:
-            raise StropError("S301", f"batch {batch}, held {held}", "at least 1")
+        if batch < 1:
+            raise StropError("S301", f"batch is {batch}", "at least 1")
         if not groups:
             raise StropError("S202", "nothing to learn from")
         self.answers = len(groups[0][1])
@@ -66,7 +66,7 @@ class AnswerLearner:
             found = f"reference {tuple(self.reference.shape)}, weights {tuple(self.weights.shape)}, answers {sorted(counts)}"
             raise StropError("S214", f"{len(groups)} groups: {found}")
         self.reader, self.groups, self.objective = reader, groups, objective
-        self.batch, self.held, self.seed, self.shuffled = batch, held, seed, shuffled
+        self.batch, self.coupled, self.seed, self.shuffled = batch, coupled, seed, shuffled
         self.rate = rate if callable(rate) else lambda _: rate
         self.stepper = Stepper(reader.model, clip=clip)
         self.said: dict[str, float] = {}
@@ -80,32 +80,44 @@ class AnswerLearner:
             return 0.0
         rows, count = self.reader.rows([self.groups[i] for i in which]), self.answers * len(which)
         self.reader.model.train()
-        if sum(row.tokens.shape[1] for row in rows) <= self.held:
-            loss = self._loss(torch.stack([self.reader.sums(row, count) for row in rows]).sum(0), which, weights)
-            loss.backward()  # type: ignore[no-untyped-call]
+        apart = self.answers > 1 and any(row.mask is None for row in rows)  # a group's answers are in several rows
+        if len(rows) == 1 or not (self.coupled or apart):
+            values, loss = torch.zeros(count), 0.0
+            for row in rows:
+                found = self.reader.sums(row, count)
+                groups = torch.unique(row.numbers // self.answers)
+                part = self._sum(found.view(-1, self.answers)[groups], [which[g] for g in groups.tolist()])
+                part = part / weights.sum()
+                part.backward()  # type: ignore[no-untyped-call]
+                values, loss = values + found.detach().cpu(), loss + float(part.detach())
         else:
             with torch.no_grad():
-                values = torch.stack([self.reader.sums(row, count) for row in rows]).sum(0)
-            loss = self._loss(values.requires_grad_(), which, weights)
-            (slopes,) = torch.autograd.grad(loss, values)
+                values = torch.stack([self.reader.sums(row, count) for row in rows]).sum(0).cpu()
+            leaf = values.clone().requires_grad_()
+            whole = self._sum(leaf.view(-1, self.answers), which) / weights.sum()
+            (slopes,) = torch.autograd.grad(whole, leaf)
+            loss = float(whole.detach())
             for row in rows:
-                self.reader.sums(row, count).backward(slopes)  # type: ignore[no-untyped-call]
+                found = self.reader.sums(row, count)
+                found.backward(slopes.to(found.device))  # type: ignore[no-untyped-call]
+        self._watch(values.view(-1, self.answers), which)
         self.said["gradient"] = self.stepper.step(self.rate(number))
-        return float(loss.detach())
+        return loss
 
-    def _loss(self, values: Tensor, which: list[int], weights: Tensor) -> Tensor:
-        """The mean loss; and what is watched: every answer apart, for a falling chosen hides behind a growing margin."""
-        over = values.view(-1, self.answers) - self.reference[which].to(values.device)
-        means = zip(
-            values.detach().view(-1, self.answers).mean(0).tolist(), over.detach().mean(0).tolist(), strict=True
-        )
+    def _sum(self, values: Tensor, which: list[int]) -> Tensor:
+        """sum(w l) of these groups."""
+        over = values - self.reference[which].to(values.device)
+        return (self.weights[which].to(values.device) * self.objective(over, torch.as_tensor(which))).sum()
+
+    def _watch(self, values: Tensor, which: list[int]) -> None:
+        """Every answer apart: a falling chosen hides behind a growing margin."""
+        over = values - self.reference[which]
+        means = zip(values.mean(0).tolist(), over.mean(0).tolist(), strict=True)
         self.said = {}
         for number, (value, gained) in enumerate(means):
             self.said |= {f"answer {number + 1}": value, f"answer {number + 1} over reference": gained}
         if self.answers == 2:
             self.said["accuracy"] = float((over[:, 0] > over[:, 1]).float().mean())
-        weights = weights.to(values.device)
-        return (weights * self.objective(over, torch.as_tensor(which))).sum() / weights.sum()
 
     def batch_of(self, number: int) -> list[int]:
         """The groups of a step."""

@@ -24,7 +24,7 @@ class Reader:
     (`compact` False). Errors: S601 logits that are not finite.
     """
 
-    def __init__(self, model: Any, *, budget: int = 1024, kept_bytes: int = KEPT_BYTES) -> None:
+    def __init__(self, model: Any, *, budget: int = 256, kept_bytes: int = KEPT_BYTES) -> None:
         self.model, self.budget, self.kept_bytes = model, budget, kept_bytes
         quicken(model)
         with torch.no_grad():
@@ -72,13 +72,13 @@ class Reader:
         return {"use_cache": False, **{name: tensor.to(self.device) for name, tensor in given.items()}}
 
     def values(self, row: Row) -> Tensor:
-        """(T,): the log-probability of every answer token of a row."""
-        targets = row.targets.to(self.device)
+        """(t,): the log-probability of every answer token of a row."""
+        targets, count = row.targets.to(self.device), len(row.owners)
         if not self.compact:
             logits = self.model(**self._asked(row)).logits[0, row.sources]
-            return logits.float().log_softmax(-1).gather(1, targets[:, None])[:, 0]
+            return logits.float().log_softmax(-1).gather(1, targets[:, None])[:count, 0]
         weight = self.model.get_output_embeddings().weight
-        return token_log_probs(self.hidden(row)[row.sources], weight, targets, kept_bytes=self.kept_bytes)
+        return token_log_probs(self.hidden(row)[row.sources], weight, targets, kept_bytes=self.kept_bytes)[:count]
 
     def sums(self, row: Row, count: int) -> Tensor:
         """(count,): the log-probability of every answer, 0 for those in other rows."""

@@ -15,7 +15,7 @@ class RewardReader:
     The reward of an answer is the head's output at its last token. budget: tokens a row. Errors: none of its own.
     """
 
-    def __init__(self, model: Any, *, budget: int = 1024) -> None:
+    def __init__(self, model: Any, *, budget: int = 256) -> None:
         self.model, self.budget = model, budget
         quicken(model)
 

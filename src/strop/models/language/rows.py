@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+STEP = 32  # a product of matrices keeps code for each shape that it has met: few shapes, little code
 Group = tuple[Sequence[int], Sequence[Sequence[int]]]  # a prompt's tokens, and those of each of its answers
 
 
@@ -14,9 +15,10 @@ class Row:
     """Several groups behind one another: an answer sees its own prompt and its own past, and nothing else.
 
     tokens, places: (1, N), places count from the prompt's start; mask: (1, 1, N, N), 0 where one may look, else the lowest
-    float; None: one text alone, read as the model reads any. sources: (T,) where in the row each answer token is predicted from; targets: (T,) that token; owners: (T,) the
-    number of its answer among all answers of all rows. ends: (answers,) where each answer's last token stands; numbers:
-    (answers,) which answers they are.
+    float; None: one text alone, read as the model reads any. sources: (T,) where in the row each answer token is predicted
+    from; targets: (T,) that token; owners: (t,) the number of its answer among all answers of all rows. ends: (answers,) where
+    each answer's last token stands; numbers: (answers,) which answers they are. Up to a multiple of STEP there are stray
+    tokens behind the last group, which see themselves alone, and stray places behind the t that count.
     """
 
     tokens: Tensor
@@ -74,16 +76,19 @@ def _row(groups: Iterable[tuple[Group, int]]) -> Row:
             ends.append(len(tokens) - 1)
             numbers.append(number)
             number += 1
-    mask = torch.full((len(tokens), len(tokens)), torch.finfo(torch.float32).min)
+    strays, empty = -len(tokens) % STEP, -len(owners) % STEP
+    size = len(tokens) + strays
+    mask = torch.full((size, size), torch.finfo(torch.float32).min)
+    mask.fill_diagonal_(0)
     for start, stop, base, begun in spans:
         mask[start:stop, start:stop].triu_(1)
         mask[start:stop, base:begun] = 0
     return Row(
-        torch.tensor([tokens]),
-        torch.tensor([places]),
+        torch.tensor([tokens + [0] * strays]),
+        torch.tensor([places + [0] * strays]),
         mask[None, None],
-        torch.tensor(sources),
-        torch.tensor(targets),
+        torch.tensor(sources + [0] * empty),
+        torch.tensor(targets + [0] * empty),
         torch.tensor(owners),
         torch.tensor(ends),
         torch.tensor(numbers),
