@@ -90,6 +90,7 @@ def test_a_model_that_is_read_text_by_text_makes_the_same_step():
         hidden_size=32,
         num_hidden_layers=1,
         num_attention_heads=4,
+        num_key_value_heads=2,
         intermediate_size=48,
         sliding_window=3,
     )
