@@ -7,7 +7,7 @@ from textwrap import fill, shorten, wrap
 from typing import Any
 
 from strop.catalogue import reading
-from strop.catalogue.reading import entries, matches
+from strop.catalogue.reading import Parameter, entries, matches
 
 WIDTH = 100
 TITLES = {
@@ -65,13 +65,21 @@ def explain(name: str) -> str:
         if entry.room == "recipe":
             lines += [
                 "",
-                *(f"  --{p.name.replace('_', '-')} {p.annotation} = {p.default!r}" for p in entry.parameters[1:]),
+                *(
+                    line
+                    for p in entry.parameters[1:]
+                    for line in wrap(_keyword(p), WIDTH, initial_indent="  ", subsequent_indent="      ")
+                ),
             ]
         elif entry.signature:
             lines += ["", *wrap(entry.signature, WIDTH, initial_indent="  ", subsequent_indent="    ")]
         sources = [fill(f"{key}: {_paper(key)}", WIDTH) for key in cited(entry.text) if key in papers()]
         parts.append("\n".join([*lines, "", *sources] if sources else lines))
     return "\n\n".join(parts) + "\n"
+
+
+def _keyword(parameter: Parameter) -> str:
+    return f"--{parameter.name.replace('_', '-')} {parameter.annotation} = {parameter.default!r}"
 
 
 def papers_page() -> str:

@@ -1,11 +1,12 @@
 """strop resume: go on with a run that was stopped, to the same bytes."""
 
+from functools import partial
 from pathlib import Path
 
 import click
 
-from strop.cli.run import finish
-from strop.cli.shared import narrate, say, set_threads
+from strop.cli import run_pairs
+from strop.cli.shared import finish, narrate, say, set_threads
 
 PINS = ("data", "strop", "torch", "threads", "device")
 
@@ -35,8 +36,14 @@ def command(folder: Path, allow_change: tuple[str, ...], threads: int | None, as
             say(quiet, f"this run is finished: strop report {folder}")
             return
         set_threads(threads or int(run.pins["threads"]))
+        from strop.experiments import pair_runs
+
+        if pair_runs.learns_from_pairs(run.recipe):
+            run_pairs.resume(run, folder, allowed=allow_change, as_json=as_json, quiet=quiet)
+            return
         data, changed = run_folder.changes(folder, run, allowed=allow_change)
         notes = tuple(f"not bit-exact: {one}" for one in changed)
         for note in notes:
             say(quiet, note)
-        finish(run, data, folder, as_json=as_json, quiet=quiet, notes=notes)
+        train = partial(run_folder.complete, run, data, folder=folder, notes=notes)
+        finish(train, folder, as_json=as_json, quiet=quiet)

@@ -9,9 +9,11 @@ from typing import Any
 import click
 
 from strop import catalogue
+from strop.cli import run_pairs
 from strop.cli.shared import (
     READING,
     claim_folder,
+    finish,
     narrate,
     options,
     reading,
@@ -93,7 +95,9 @@ def recipe_command(name: str) -> click.Command:
     def train(source: str, **flags: Any) -> None:
         start(name, source, **flags)
 
-    entry = catalogue.find(name)
+    entry = next(e for e in catalogue.entries() if e.room == "recipe" and e.name == name)
+    if entry.parameters[0].annotation == "PairSplit":
+        return pairs_command(name, entry)
     made: click.Command = click.command(name, help=entry.text.split("\n\n")[0] + f"\n\nMore: strop explain {name}")(
         options(
             click.argument("source"),
@@ -103,6 +107,27 @@ def recipe_command(name: str) -> click.Command:
             click.option("--save-seconds", default=5.0, hidden=True, type=click.FloatRange(0)),
             reading,
             splitting,
+            writing,
+        )(train)
+    )
+    own = [flag(p) for p in catalogue.parameters(name) if p.name not in NO_FLAGS]
+    made.params = [made.params[0], *own, *made.params[1:]]
+    return made
+
+
+def pairs_command(name: str, entry: catalogue.Entry) -> click.Command:
+    """The command of a recipe that learns from preference pairs."""
+
+    def train(source: str, **flags: Any) -> None:
+        own = {p.name: flags.pop(p.name) for p in catalogue.parameters(name) if p.name not in NO_FLAGS}
+        run_pairs.start(name, source, own=own, typed=typed(), **flags)
+
+    made: click.Command = click.command(name, help=entry.text.split("\n\n")[0] + f"\n\nMore: strop explain {name}")(
+        options(
+            click.argument("source"),
+            click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of all that is random."),
+            click.option("--save-seconds", default=300.0, hidden=True, type=click.FloatRange(0)),
+            *run_pairs.OPTIONS,
             writing,
         )(train)
     )
@@ -154,19 +179,7 @@ def start(
     with run_folder.held(output):
         claim_folder(output)  # another run may have come and gone while this one was reading
         run_folder.begin(output, run, data, titles)
-        finish(run, data, output, as_json=as_json, quiet=quiet)
-
-
-def finish(run: Any, data: Any, folder: Path, *, as_json: bool, quiet: bool, notes: tuple[str, ...] = ()) -> None:
-    """Trains to the end and writes the result; an interruption says how to go on."""
-    from strop.experiments import run_folder
-
-    try:
-        result = run_folder.complete(run, data, folder=folder, notes=notes)
-    except KeyboardInterrupt:
-        click.echo(f"go on with: strop resume {shlex.quote(str(folder))}", err=True)
-        raise
-    show(result, output=folder, as_json=as_json, quiet=quiet)
+        finish(lambda: run_folder.complete(run, data, folder=output), output, as_json=as_json, quiet=quiet)
 
 
 def typed() -> str:

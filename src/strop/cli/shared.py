@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -189,6 +190,16 @@ def show(result: Any, *, output: Path | None, as_json: bool, quiet: bool) -> Non
     click.echo(text.encode(encoding, "replace").decode(encoding))
     if page is not None:
         click.echo(f"page: {page}")
+
+
+def finish(train: Callable[[], Any], folder: Path, *, as_json: bool, quiet: bool) -> None:
+    """Trains to the end and writes the result; an interruption says how to go on."""
+    try:
+        result = train()
+    except KeyboardInterrupt:
+        click.echo(f"go on with: strop resume {shlex.quote(str(folder))}", err=True)
+        raise
+    show(result, output=folder, as_json=as_json, quiet=quiet)
 
 
 def write_page(result: Any, path: Path, *, quiet: bool) -> Path | None:

@@ -102,7 +102,11 @@ def changes(folder: Path, run: Run, *, allowed: tuple[str, ...]) -> tuple[Split,
     except StropError as error:
         code = "S304" if error.code == "S217" else "S302"
         raise StropError(code, f"data: {error.message}", "put the files back, or run it again", error.file) from None
-    now = pins_of(data)
+    return data, changed(run, pins_of(data), folder, allowed=allowed)
+
+
+def changed(run: Run, now: dict[str, str], folder: Path, *, allowed: tuple[str, ...]) -> list[str]:
+    """Which pins differ from the run's, a sentence each. Errors: S304 what is not allowed."""
     names = [name for name in now if run.pins.get(name) != now[name]]
     told = {name: f"{name} was {run.pins.get(name, '?')[:12]} and is {now[name][:12]}" for name in names}
     refused = [name for name in names if name not in allowed]
@@ -111,7 +115,7 @@ def changes(folder: Path, run: Run, *, allowed: tuple[str, ...]) -> tuple[Split,
         raise StropError(
             "S304", "; ".join(told[name] for name in refused), f"{ways} goes on, not bit-exact", str(folder)
         )
-    return data, list(told.values())
+    return list(told.values())
 
 
 def complete(run: Run, data: Split, *, folder: Path | None, notes: tuple[str, ...] = ()) -> Result:

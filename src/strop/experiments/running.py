@@ -31,6 +31,9 @@ def check_recipe(name: str) -> None:
 def check_settings(name: str, settings: dict[str, Any]) -> None:
     """S301 where the recipe has no such keyword."""
     check_recipe(name)
+    entry = next(e for e in entries() if e.room == "recipe" and e.name == name)
+    if entry.parameters[0].annotation == "PairSplit":
+        raise StropError("S102", f"{name} learns from preference pairs, not from clicks", f"strop run {name} PAIRS")
     known = [p.name for p in parameters(name)]
     for key in settings:
         if key not in known:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from strop.records.clicks import Clicks, Ratings, Split, table_checksum
     from strop.records.judgements import Judgements
-    from strop.records.pairs import Message, Pairs
+    from strop.records.pairs import Message, Pairs, PairSplit
     from strop.records.results import Advice, Arm, Difference, DoseCurve, Figure, Receipt, Result, Table
     from strop.records.trained import Trained
 
@@ -18,6 +18,7 @@ __all__ = [
     "Figure",
     "Judgements",
     "Message",
+    "PairSplit",
     "Pairs",
     "Ratings",
     "Receipt",
@@ -35,6 +36,12 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module 'strop.records' has no attribute {name!r}")
     from importlib import import_module
 
-    homes = {"Judgements": "judgements", "Message": "pairs", "Pairs": "pairs", "Trained": "trained"}
+    homes = {
+        "Judgements": "judgements",
+        "Message": "pairs",
+        "PairSplit": "pairs",
+        "Pairs": "pairs",
+        "Trained": "trained",
+    }
     home = homes.get(name, "clicks" if name in ("Clicks", "Ratings", "Split", "table_checksum") else "results")
     return getattr(import_module(f"strop.records.{home}"), name)

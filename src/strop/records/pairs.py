@@ -87,6 +87,28 @@ class Pairs:
         return Pairs(self.prompts, chosen, rejected, covariates, self.rows, self.name)
 
 
+@dataclass(frozen=True, eq=False)
+class PairSplit:
+    """Pairs to learn from, to choose by, and to measure on; no question stands in two parts.
+
+    test None: it is out of reach. notes: what was decided on the way. Errors: S214 another kind of text in a part.
+    """
+
+    train: Pairs
+    validation: Pairs
+    test: Pairs | None = None
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        kinds = {part.chat for part in (self.train, self.validation, self.test) if part is not None}
+        if len(kinds) > 1:
+            raise StropError("S214", "one part is text, another conversations", "one form for all")
+
+    def without_test(self) -> "PairSplit":
+        """What a recipe is given."""
+        return PairSplit(self.train, self.validation, None, self.notes)
+
+
 def plain(text: Text) -> str:
     """The words alone: a conversation's turns, a line each."""
     return text if isinstance(text, str) else "\n".join(message.content for message in text)

@@ -70,13 +70,14 @@ class AnswerLearner:
         self.rate = rate if callable(rate) else lambda _: rate
         self.stepper = Stepper(reader.model, clip=clip)
         self.said: dict[str, float] = {}
+        self.still = 0  # steps that moved no weight
 
     def epoch(self, number: int) -> float:
         """One step; the mean loss before it. A batch without weight moves nothing, and costs 0."""
         which = self.batch_of(number)
         weights = self.weights[which]
         if not float(weights.sum()) > 0:
-            self.said = {"gradient": 0.0}
+            self.said, self.still = {"gradient": 0.0}, self.still + 1
             return 0.0
         rows, count = self.reader.rows([self.groups[i] for i in which]), self.answers * len(which)
         self.reader.model.train()
@@ -101,7 +102,8 @@ class AnswerLearner:
                 found = self.reader.sums(row, count)
                 found.backward(slopes.to(found.device))  # type: ignore[no-untyped-call]
         self._watch(values.view(-1, self.answers), which)
-        self.said["gradient"] = self.stepper.step(self.rate(number))
+        self.said["gradient"] = length = self.stepper.step(self.rate(number))
+        self.still += length == 0
         return loss
 
     def _sum(self, values: Tensor, which: list[int]) -> Tensor:

@@ -117,6 +117,25 @@ def _plain(model: Any) -> Any:
     return made
 
 
+def with_adapter(model: Any, *, rank: int, seed: int = 0) -> Any:
+    """The model with a LoRA adapter of this rank on all its linear layers but the head; its own weights no longer learn.
+
+    Errors: S401 peft missing, S301 rank. Paper: lora2021
+    """
+    if find_spec("peft") is None:
+        raise StropError("S401", "peft is not installed", INSTALL)
+    if rank < 1:
+        raise StropError("S301", f"rank is {rank}", "at least 1")
+    from peft import LoraConfig, get_peft_model
+
+    chosen = LoraConfig(
+        r=rank, lora_alpha=2 * rank, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM"
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return get_peft_model(model, chosen)
+
+
 def keep_model(model: Any, tokenizer: Any, folder: str | Path) -> Path:
     """Writes both into a new folder, in one step; it opens in AutoModelForCausalLM (or PeftModel) without strop.
 

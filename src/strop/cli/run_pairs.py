@@ -1,0 +1,72 @@
+"""strop run for recipes that learn from preference pairs."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from strop.cli.shared import claim_folder, finish, narrate, say, set_threads, show
+
+READING = ("format", "bad_rows")
+OPTIONS = (
+    click.option("--format", help="The file's format, where it cannot be told."),
+    click.option("--bad-rows", type=click.Choice(["refuse", "skip"]), default="refuse", show_default=True),
+    click.option("--split-seed", default=0, show_default=True, type=click.IntRange(0)),
+)
+
+
+def start(
+    recipe: str,
+    source: str,
+    *,
+    own: dict[str, Any],
+    output: Path | None,
+    as_json: bool,
+    quiet: bool,
+    threads: int,
+    typed: str,
+    **flags: Any,
+) -> None:
+    """Reads, splits by question, writes down what was asked for, trains, and shows the result."""
+    narrate(quiet)
+    claim_folder(output)
+    set_threads(threads)
+    from strop.experiments import pair_runs, run_folder
+    from strop.feedback.pair_splits import split_pairs
+    from strop.feedback.pairs import read_pairs
+
+    found = read_pairs(source, **{name: flags[name] for name in READING})
+    data = split_pairs(found.pairs, seed=flags["split_seed"])
+    for note in (*found.notes, *data.notes):
+        say(quiet, note)
+    run = run_folder.Run(
+        recipe,
+        run_folder.settings_of(recipe, own),
+        flags["seed"],
+        source,
+        {name: flags[name] for name in (*READING, "split_seed")},
+        typed,
+        pair_runs.pins_of(data),
+        run_folder.versions(),
+        flags["save_seconds"],
+    )
+    if output is None:
+        say(quiet, "nothing is kept without -o DIR")
+        show(pair_runs.complete(run, data, folder=None), output=None, as_json=as_json, quiet=quiet)
+        return
+    with run_folder.held(output):
+        claim_folder(output)
+        pair_runs.begin(output, run, data)
+        finish(lambda: pair_runs.complete(run, data, folder=output), output, as_json=as_json, quiet=quiet)
+
+
+def resume(run: Any, folder: Path, *, allowed: tuple[str, ...], as_json: bool, quiet: bool) -> None:
+    """Goes on, if nothing that its bytes depend on has changed. Errors: S304."""
+    from strop.experiments import pair_runs, run_folder
+
+    data = pair_runs.read_parts(folder)
+    changed = run_folder.changed(run, pair_runs.pins_of(data), folder, allowed=allowed)
+    notes = tuple(f"not bit-exact: {one}" for one in changed)
+    for note in notes:
+        say(quiet, note)
+    finish(lambda: pair_runs.complete(run, data, folder=folder, notes=notes), folder, as_json=as_json, quiet=quiet)

@@ -1,0 +1,159 @@
+"""What came of learning from preference pairs: held-out accuracy beside what needs no learning, and both answers apart?"""
+
+import hashlib
+import json
+from dataclasses import asdict
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from strop.audits.pairs import clustered_share, question
+from strop.audits.surface import DEFINITIONS as SURFACE
+from strop.audits.surface import surface_rules
+from strop.catalogue import entries
+from strop.checkpoints import write_json
+from strop.errors import StropError
+from strop.experiments.run_folder import RUN, Run
+from strop.experiments.running import peak_megabytes, versions
+from strop.feedback.pairs import read_pairs
+from strop.feedback.pairs_out import write_pairs
+from strop.models.language.encoding import Encoded, encode_pairs
+from strop.models.language.opening import keep_model, open_model
+from strop.models.language.reading import Reader
+from strop.models.language.reference import reference_log_probs
+from strop.records import Advice, Arm, Figure, Pairs, PairSplit, Result
+
+PARTS = ("train", "validation", "test")
+DEFINITIONS = {
+    "accuracy": "Share of held-out pairs in which the chosen answer gained more log-probability over the model that was there before; a tie is a half.",
+    "chosen over before": "Mean log-probability of the held-out chosen answers, minus what it was before; below 0 the model unlearns to write them.",
+    "rejected over before": "The same of the rejected ones.",
+    "more likely before": "Share of held-out pairs whose chosen answer was the likelier one a token, before anything was learned.",
+}  # fmt: skip
+
+
+def learns_from_pairs(recipe: str) -> bool:
+    """Whether a recipe takes preference pairs, by its signature."""
+    found = next(e for e in entries() if e.room == "recipe" and e.name == recipe)
+    return found.parameters[0].annotation == "PairSplit"
+
+
+def checksum(data: PairSplit) -> str:
+    """Of all texts in their parts and order."""
+    parts = [
+        None if part is None else [part.prompts, part.chosen, part.rejected]
+        for part in (data.train, data.validation, data.test)
+    ]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def pins_of(data: PairSplit) -> dict[str, str]:
+    """What must not differ between the parts of a run."""
+    now = versions()
+    return {"data": checksum(data)} | {name: now[name] for name in ("strop", "torch", "threads", "device")}
+
+
+def begin(folder: Path, run: Run, data: PairSplit) -> None:
+    """Writes the pairs of each part, and last run.json: from then on the run can be resumed. Errors: S501, S503."""
+    (folder / "pairs").mkdir(exist_ok=True)
+    for name in PARTS:
+        part = getattr(data, name)
+        if part is not None:
+            write_pairs(part, folder / "pairs" / f"{name}.jsonl")
+    write_json(folder / RUN, asdict(run))
+
+
+def read_parts(folder: Path) -> PairSplit:
+    """The pairs that `begin` wrote. Errors: as read_pairs."""
+    paths = [folder / "pairs" / f"{name}.jsonl" for name in PARTS]
+    parts = [read_pairs(path).pairs if path.exists() else None for path in paths]
+    if parts[0] is None or parts[1] is None:
+        raise StropError("S302", "its pairs are gone", "put the files back, or run it again", str(folder / "pairs"))
+    return PairSplit(parts[0], parts[1], parts[2])
+
+
+def complete(run: Run, data: PairSplit, *, folder: Path | None, notes: tuple[str, ...] = ()) -> Result:
+    """Trains, or goes on from the newest checkpoint; measures on the test part; keeps the model in folder/model.
+
+    The result is returned, not written. Errors: as the recipe; S501, S503.
+    """
+    judged = data.test if data.test is not None else data.validation
+    opened, tokenizer = open_model(run.settings["model"])
+    encoded = encode_pairs(tokenizer, judged, window=run.settings["window"])
+    before = reference_log_probs(Reader(opened), encoded.groups)
+    del opened  # the recipe opens its own
+    where = {"folder": folder / "checkpoints", "save_seconds": run.save_seconds} if folder else {}
+    trained = import_module(f"strop.recipes.{run.recipe}").run(
+        data.without_test(), seed=run.seed, **run.settings, **where
+    )
+    after = Reader(trained.scorer).log_probs(encoded.groups).view(-1, 2)
+    if folder is not None and not (folder / "model").exists():
+        keep_model(trained.scorer, tokenizer, folder / "model")
+    arm = Arm(run.recipe, figures(before, after, judged), run.settings, curve=trained.curve)
+    beside = _beside(before, encoded, judged)
+    return Result(
+        "run",
+        f"{run.recipe} on {judged.name}",
+        verdict(arm, beside, len(judged)),
+        run.command,
+        (arm,),
+        figures=beside,
+        advice=tuple(_advice(arm)),
+        definitions=DEFINITIONS | SURFACE,
+        settings={"recipe": run.recipe, **run.settings, "source": run.source, **run.reading},
+        data={
+            "name": judged.name,
+            "train pairs": len(data.train),
+            "validation pairs": len(data.validation),
+            "test pairs": len(judged),
+        },
+        versions=versions(),
+        cost={"peak_megabytes": peak_megabytes()},
+        notes=(*data.notes, *trained.notes, *notes),
+        seed=run.seed,
+    )
+
+
+def figures(before: torch.Tensor, after: torch.Tensor, judged: Pairs) -> tuple[Figure, ...]:
+    """Accuracy by the implicit reward, and what each answer gained."""
+    gained = (after - before).double().numpy()
+    right = 0.5 + 0.5 * np.sign(gained[:, 0] - gained[:, 1])
+    n = len(judged)
+    return (
+        clustered_share("accuracy", right, question(judged)),
+        Figure("chosen over before", float(gained[:, 0].mean()), n=n),
+        Figure("rejected over before", float(gained[:, 1].mean()), n=n),
+    )
+
+
+def _beside(before: torch.Tensor, encoded: Encoded, judged: Pairs) -> tuple[Figure, ...]:
+    """What needs no learning: the model's own likelihood a token, and rules that read nothing."""
+    lengths = torch.tensor([[len(a) for a in answers] for _, answers in encoded.groups])
+    own = (before / lengths).double().numpy()
+    right = 0.5 + 0.5 * np.sign(own[:, 0] - own[:, 1])
+    return (clustered_share("more likely before", right, question(judged)), *surface_rules(judged))
+
+
+def verdict(arm: Arm, beside: tuple[Figure, ...], n: int) -> str:
+    """How often the chosen answer is preferred, and whether something free does as well."""
+    ours = arm.figure("accuracy")
+    best = max(beside, key=lambda figure: figure.value or 0.0)
+    if ours.value is None or ours.low is None or best.value is None:
+        return f"{arm.name} could not be measured: {n} held-out pairs of one question."
+    said = f"{arm.name} prefers the chosen answer in {ours.value:.0%} of {n:,} held-out pairs [{ours.low:.0%}, {ours.high:.0%}]"
+    free = f'"{best.name}" does so in {best.value:.0%} without learning'
+    if best.value >= ours.value:
+        return f"{free[0].upper() if free[0] != chr(34) else free[0]}{free[1:]}; {said}: nothing was gained."
+    if best.value >= ours.low:
+        return f"{said}; {free}: within chance of it."
+    return f"{said}; the best of what needs no learning, {free}."
+
+
+def _advice(arm: Arm) -> list[Advice]:
+    chosen, rejected = (arm.figure(f"{which} over before").value or 0.0 for which in ("chosen", "rejected"))
+    if chosen >= 0:
+        return [Advice("The chosen answers became likelier, not only the margin larger", f"{chosen:+.2f}", "good")]
+    text = "The chosen answers became less likely, and the rejected ones more so: --loss dpop holds them up, a higher beta keeps the model nearer"
+    return [Advice(text, f"{chosen:+.2f} against {rejected:+.2f}", "warn")]
