@@ -23,13 +23,18 @@ from strop.models.language.encoding import Encoded, encode_pairs
 from strop.models.language.opening import keep_model, open_model
 from strop.models.language.reading import Reader
 from strop.models.language.reference import reference_log_probs
+from strop.models.language.rewarding import RewardReader
 from strop.records import Advice, Arm, Figure, Pairs, PairSplit, Result
 
+GAINED = ("chosen over before", "rejected over before")
+REWARDED = ("reward of chosen", "reward of rejected")
 PARTS = ("train", "validation", "test")
 DEFINITIONS = {
-    "accuracy": "Share of held-out pairs in which the chosen answer gained more log-probability over the model that was there before; a tie is a half.",
+    "accuracy": "Share of held-out pairs in which the chosen answer has the higher reward, or gained more log-probability over the model that was there before; a tie is a half.",
     "chosen over before": "Mean log-probability of the held-out chosen answers, minus what it was before; below 0 the model unlearns to write them.",
     "rejected over before": "The same of the rejected ones.",
+    "reward of chosen": "Mean reward of the held-out chosen answers; the reward's origin means nothing.",
+    "reward of rejected": "The same of the rejected ones.",
     "more likely before": "Share of held-out pairs whose chosen answer was the likelier one a token, before anything was learned.",
 }  # fmt: skip
 
@@ -88,10 +93,14 @@ def complete(run: Run, data: PairSplit, *, folder: Path | None, notes: tuple[str
     trained = import_module(f"strop.recipes.{run.recipe}").run(
         data.without_test(), seed=run.seed, **run.settings, **where
     )
-    after = Reader(trained.scorer).log_probs(encoded.groups).view(-1, 2)
+    rewarded = hasattr(trained.scorer, "score")
+    if rewarded:
+        values = RewardReader(trained.scorer).rewards(encoded.groups).view(-1, 2)
+    else:
+        values = Reader(trained.scorer).log_probs(encoded.groups).view(-1, 2) - before
     if folder is not None and not (folder / "model").exists():
         keep_model(trained.scorer, tokenizer, folder / "model")
-    arm = Arm(run.recipe, figures(before, after, judged), run.settings, curve=trained.curve)
+    arm = Arm(run.recipe, figures(values, judged, REWARDED if rewarded else GAINED), run.settings, curve=trained.curve)
     beside = _beside(before, encoded, judged)
     return Result(
         "run",
@@ -116,16 +125,12 @@ def complete(run: Run, data: PairSplit, *, folder: Path | None, notes: tuple[str
     )
 
 
-def figures(before: torch.Tensor, after: torch.Tensor, judged: Pairs) -> tuple[Figure, ...]:
-    """Accuracy by the implicit reward, and what each answer gained."""
-    gained = (after - before).double().numpy()
-    right = 0.5 + 0.5 * np.sign(gained[:, 0] - gained[:, 1])
-    n = len(judged)
-    return (
-        clustered_share("accuracy", right, question(judged)),
-        Figure("chosen over before", float(gained[:, 0].mean()), n=n),
-        Figure("rejected over before", float(gained[:, 1].mean()), n=n),
-    )
+def figures(values: torch.Tensor, judged: Pairs, names: tuple[str, str]) -> tuple[Figure, ...]:
+    """Accuracy by rewards or by what each answer gained, (n, 2), and the mean of both apart."""
+    found = values.double().numpy()
+    right = 0.5 + 0.5 * np.sign(found[:, 0] - found[:, 1])
+    means = (Figure(name, float(found[:, side].mean()), n=len(judged)) for side, name in enumerate(names))
+    return (clustered_share("accuracy", right, question(judged)), *means)
 
 
 def _beside(before: torch.Tensor, encoded: Encoded, judged: Pairs) -> tuple[Figure, ...]:
@@ -152,7 +157,9 @@ def verdict(arm: Arm, beside: tuple[Figure, ...], n: int) -> str:
 
 
 def _advice(arm: Arm) -> list[Advice]:
-    chosen, rejected = (arm.figure(f"{which} over before").value or 0.0 for which in ("chosen", "rejected"))
+    if GAINED[0] not in {figure.name for figure in arm.figures}:
+        return []
+    chosen, rejected = (arm.figure(name).value or 0.0 for name in GAINED)
     if chosen >= 0:
         return [Advice("The chosen answers became likelier, not only the margin larger", f"{chosen:+.2f}", "good")]
     text = "The chosen answers became less likely, and the rejected ones more so: --loss dpop holds them up, a higher beta keeps the model nearer"
