@@ -1,5 +1,10 @@
 """Learning from pairs: the step is AdamW's, coupled losses see the whole batch, a stopped run goes on to the same bytes."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -161,3 +166,42 @@ def test_a_model_that_does_not_learn_says_that_nothing_moved():
 def test_settings_that_cannot_be(settings, code):
     with pytest.raises(StropError, match=code):
         learner(**settings)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["dpo", "coupled"])
+def test_two_processes_take_the_steps_of_one(kind, tmp_path):
+    """Real processes: the same losses to 1e-5, the same weights in both.
+
+    `accelerate launch` starts several by torch.distributed.run, as here; on a CPU it would want MPI.
+    """
+    alone = learner({"dpo": dpo, "coupled": coupled}[kind], batch=8, budget=20, coupled=kind == "coupled")
+    expected = [alone.epoch(step) for step in range(3)]
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    script = str(Path(__file__).with_name("two_processes.py"))
+    environment = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "ACCELERATE_USE_CPU": "true",
+        "PYTHONPATH": str(Path(__file__).parent),
+    }
+    done = subprocess.run(
+        [*launch, script, str(tmp_path), kind], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = [torch.load(tmp_path / f"{n}.pt", weights_only=True) for n in range(2)]
+    for losses, said, weights, processes in found:
+        assert processes == 2 and losses == pytest.approx(expected, abs=1e-5)
+        assert said["gradient"] == pytest.approx(alone.said["gradient"], rel=1e-3)
+        torch.testing.assert_close(weights, weights_of(alone), atol=2e-5, rtol=1e-3)
+    assert torch.equal(found[0][2], found[1][2])
+
+
+def test_steps_none_of_which_moved_a_weight_fail_the_run():
+    one = learner(lambda over, _: over.sum(1) * 0, batch=5)
+    one.epoch(0), one.epoch(1)
+    with pytest.raises(StropError, match=r"S601.*none of 2 steps"):
+        one.check()
+    moving = learner(batch=5)
+    moving.epoch(0)
+    moving.check()

@@ -74,6 +74,7 @@ def run(
     )
     steps = passes * -(-len(encoded.groups) // batch)
     done = fit(learner, epochs=steps, folder=folder, save_seconds=save_seconds, name="dpo")
+    learner.check()
     notes = [*encoded.notes, *done.skipped]
     if learner.still:
         notes.append(f"{learner.still:,} of {steps:,} steps moved no weight")

@@ -69,4 +69,5 @@ def run(
     )
     steps = passes * -(-len(encoded.groups) // batch)
     done = fit(learner, epochs=steps, folder=folder, save_seconds=save_seconds, name="reward")
+    learner.check()
     return Trained(done.scorer, done.curve, (*encoded.notes, *done.skipped))

@@ -55,4 +55,5 @@ def run(
     )
     steps = passes * -(-len(encoded.groups) // batch)
     done = fit(learner, epochs=steps, folder=folder, save_seconds=save_seconds, name="sft")
+    learner.check()
     return Trained(done.scorer, done.curve, (*encoded.notes, *done.skipped))

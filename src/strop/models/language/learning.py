@@ -9,7 +9,7 @@ from torch import Tensor
 
 from strop.errors import StropError
 from strop.models.language.rows import Group, Row
-from strop.models.language.stepping import State, Stepper
+from strop.models.language.stepping import State, Stepper, summed, together
 
 Objective = Callable[[Tensor, Tensor], Tensor]  # ((n, k) values over the reference, (n,) the groups' places) -> (n,)
 
@@ -35,7 +35,7 @@ class AnswerLearner:
     values are counted from, None for 0; weights: (n,) >= 0, ones for None. An epoch of `training.fit` is one step, on `batch`
     groups; each pass has an order of its own, from (seed, pass). Rows are learned from one after the other. Where the loss
     couples the groups of a batch (coupled), all values come first, the loss second, and each row is read once more for its
-    gradient. Errors: S202 no group, S301 settings, S214 lengths.
+    gradient. Several processes (accelerate, torchrun) share a batch's rows and take the step that one would. Errors: S202 no group, S301 settings, S214 lengths.
     """
 
     def __init__(
@@ -70,35 +70,38 @@ class AnswerLearner:
         self.rate = rate if callable(rate) else lambda _: rate
         self.stepper = Stepper(reader.model, clip=clip)
         self.said: dict[str, float] = {}
-        self.still = 0  # steps that moved no weight
+        self.taken = self.still = 0  # steps, and those that moved no weight
 
     def epoch(self, number: int) -> float:
         """One step; the mean loss before it. A batch without weight moves nothing, and costs 0."""
-        which = self.batch_of(number)
+        which, self.taken = self.batch_of(number), self.taken + 1
         weights = self.weights[which]
         if not float(weights.sum()) > 0:
             self.said, self.still = {"gradient": 0.0}, self.still + 1
             return 0.0
         rows, count = self.reader.rows([self.groups[i] for i in which]), self.answers * len(which)
+        rank, world = together()
+        mine = rows[rank::world]
         self.reader.model.train()
         apart = self.answers > 1 and any(row.mask is None for row in rows)  # a group's answers are in several rows
         if len(rows) == 1 or not (self.coupled or apart):
             values, loss = torch.zeros(count), 0.0
-            for row in rows:
+            for row in mine:
                 found = self.reader.sums(row, count)
                 groups = torch.unique(row.numbers // self.answers)
                 part = self._sum(found.view(-1, self.answers)[groups], [which[g] for g in groups.tolist()])
                 part = part / weights.sum()
                 part.backward()  # type: ignore[no-untyped-call]
                 values, loss = values + found.detach().cpu(), loss + float(part.detach())
+            values, loss = summed(values), float(summed(torch.tensor(loss, dtype=torch.float64)))
         else:
             with torch.no_grad():
-                values = torch.stack([self.reader.sums(row, count) for row in rows]).sum(0).cpu()
+                values = summed(sum((self.reader.sums(row, count).cpu() for row in mine), torch.zeros(count)))
             leaf = values.clone().requires_grad_()
             whole = self._sum(leaf.view(-1, self.answers), which) / weights.sum()
             (slopes,) = torch.autograd.grad(whole, leaf)
             loss = float(whole.detach())
-            for row in rows:
+            for row in mine:
                 found = self.reader.sums(row, count)
                 found.backward(slopes.to(found.device))  # type: ignore[no-untyped-call]
         self._watch(values.view(-1, self.answers), which)
@@ -129,6 +132,15 @@ class AnswerLearner:
             order = np.random.default_rng([self.seed, number // a_pass]).permutation(len(self.groups))
         start = number % a_pass * self.batch
         return [int(i) for i in order[start : start + self.batch]]
+
+    def check(self) -> None:
+        """S601 where steps were taken and not one of them moved a weight."""
+        if self.taken and self.still == self.taken:
+            raise StropError(
+                "S601",
+                f"none of {self.taken:,} steps moved a weight",
+                "weights of the pairs, a loss's width, what learns",
+            )
 
     def state(self) -> State:
         """See Stepper."""

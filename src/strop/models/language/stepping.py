@@ -5,14 +5,30 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from strop.models.language.linear import gradient_of
+
 State = dict[str, npt.NDArray[np.generic]]
+
+
+def together() -> tuple[int, int]:
+    """(this process's number, how many learn together): (0, 1) unless torch.distributed was begun, as accelerate does."""
+    import torch.distributed as others
+
+    return (others.get_rank(), others.get_world_size()) if others.is_available() and others.is_initialized() else (0, 1)
+
+
+def summed(tensor: Tensor) -> Tensor:
+    """The sum over all processes, in place."""
+    if together()[1] > 1:
+        torch.distributed.all_reduce(tensor)
+    return tensor
 
 
 class Stepper:
     """AdamW (0.9, 0.999, 1e-8) for the parameters of a model that require a gradient.
 
     rate: of a step; clip: the largest length of the whole gradient, infinite for none; decay: of the weights, decoupled.
-    Gradients stay allocated and are zeroed after each step.
+    Gradients stay allocated and are zeroed after each step; those of several processes are summed.
     """
 
     def __init__(self, model: nn.Module, *, clip: float = 1.0, decay: float = 0.0) -> None:
@@ -22,6 +38,9 @@ class Stepper:
 
     def step(self, rate: float) -> float:
         """Takes it, and returns the gradient's length before it was held; 0 says that nothing moved."""
+        if together()[1] > 1:  # a process without a row of its own takes the step all the same
+            for p in self.named.values():
+                summed(gradient_of(p))
         learned = [p for p in self.named.values() if p.grad is not None]
         places = [n for n, p in enumerate(self.named.values()) if p.grad is not None]
         if not learned:
