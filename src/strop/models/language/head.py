@@ -11,7 +11,7 @@ from strop.models.language.products import product
 CHUNK = (
     2048  # vocabulary entries at a time: a block of logits stays in the cache between its product and its exponential
 )
-KEPT_BYTES = 256 << 20  # of exponentials that are kept for the backward pass; above it they are computed again there
+KEPT_BYTES = 16 << 20  # of exponentials that are kept for the backward pass; above it they are computed again there
 
 
 class _TokenLogProbs(torch.autograd.Function):

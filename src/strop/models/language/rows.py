@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-STEP = 32  # a product of matrices keeps code for each shape that it has met: few shapes, little code
+STEP = 64  # a product of matrices keeps code for each shape that it has met: few shapes, little code
 Group = tuple[Sequence[int], Sequence[Sequence[int]]]  # a prompt's tokens, and those of each of its answers
 
 
