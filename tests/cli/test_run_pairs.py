@@ -43,7 +43,8 @@ def test_from_a_file_to_a_page_and_a_model(room, strop, tmp_path):
     found = store.read(tmp_path / "a" / "result.json")
     assert found.arms[0].figure("accuracy").value == 1.0
     assert said.startswith("dpo prefers the chosen answer in 100% of 15 held-out pairs")
-    assert found.arms[0].figure("chosen over before").value > found.arms[0].figure("rejected over before").value
+    values = {figure.name: figure.value for figure in found.figures}
+    assert values["chosen over before"] > values["rejected over before"] and values["accuracy"] == 1.0
     assert (tmp_path / "a" / "report.html").exists()
     transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "a" / "model")
     assert strop("run", "dpo", room / "pairs.jsonl", "-o", tmp_path / "a")[0] == 8

@@ -100,7 +100,8 @@ def complete(run: Run, data: PairSplit, *, folder: Path | None, notes: tuple[str
         values = Reader(trained.scorer).log_probs(encoded.groups).view(-1, 2) - before
     if folder is not None and not (folder / "model").exists():
         keep_model(trained.scorer, tokenizer, folder / "model")
-    arm = Arm(run.recipe, figures(values, judged, REWARDED if rewarded else GAINED), run.settings, curve=trained.curve)
+    accuracy, *means = figures(values, judged, REWARDED if rewarded else GAINED)
+    arm = Arm(run.recipe, (accuracy,), run.settings, curve=trained.curve)
     beside = _beside(before, encoded, judged)
     return Result(
         "run",
@@ -108,8 +109,8 @@ def complete(run: Run, data: PairSplit, *, folder: Path | None, notes: tuple[str
         verdict(arm, beside, len(judged)),
         run.command,
         (arm,),
-        figures=beside,
-        advice=tuple(_advice(arm)),
+        figures=(accuracy, *means, *beside),
+        advice=() if rewarded else (_advice(*means),),
         definitions=DEFINITIONS | SURFACE,
         settings={"recipe": run.recipe, **run.settings, "source": run.source, **run.reading},
         data={
@@ -156,11 +157,10 @@ def verdict(arm: Arm, beside: tuple[Figure, ...], n: int) -> str:
     return f"{said}; the best of what needs no learning, {free}."
 
 
-def _advice(arm: Arm) -> list[Advice]:
-    if GAINED[0] not in {figure.name for figure in arm.figures}:
-        return []
-    chosen, rejected = (arm.figure(name).value or 0.0 for name in GAINED)
-    if chosen >= 0:
-        return [Advice("The chosen answers became likelier, not only the margin larger", f"{chosen:+.2f}", "good")]
+def _advice(chosen: Figure, rejected: Figure) -> Advice:
+    """Whether the chosen answers were learned, or only the rejected ones unlearned."""
+    if (chosen.value or 0.0) >= 0:
+        text = "The chosen answers became likelier, not only the margin larger"
+        return Advice(text, f"{chosen.value:+.2f}", "good")
     text = "The chosen answers became less likely, and the rejected ones more so: --loss dpop holds them up, a higher beta keeps the model nearer"
-    return [Advice(text, f"{chosen:+.2f} against {rejected:+.2f}", "warn")]
+    return Advice(text, f"{chosen.value:+.2f} against {rejected.value:+.2f}", "warn")
