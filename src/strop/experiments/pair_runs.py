@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
@@ -100,6 +101,7 @@ def complete(run: Run, data: PairSplit, *, folder: Path | None, notes: tuple[str
         values = Reader(trained.scorer).log_probs(encoded.groups).view(-1, 2) - before
     if folder is not None and not (folder / "model").exists():
         keep_model(trained.scorer, tokenizer, folder / "model")
+        shutil.rmtree(folder / "checkpoints", ignore_errors=True)  # three times the model's size, and done with
     accuracy, *means = figures(values, judged, REWARDED if rewarded else GAINED)
     arm = Arm(run.recipe, (accuracy,), run.settings, curve=trained.curve)
     beside = _beside(before, encoded, judged)
