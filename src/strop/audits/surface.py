@@ -16,6 +16,7 @@ from strop.records.pairs import Text, plain
 Array = npt.NDArray[Any]
 DEFINITIONS: dict[str, str] = {
     "chosen is longer, share": "In characters, among the pairs whose answers differ in length.",
+    "chosen stood first, share": "Of the pairs whose column chosen_first says which answer the judge was shown first.",
     "longer wins": "How often the rule picks the chosen answer; a tie is a half. So for each rule.",
     "author wins": "The author who is right more often on other questions is preferred; a half where these do not tell two authors apart.",
     "surface alone": "Accuracy of a logistic regression on length, lines, digits, marks and punctuation, on questions it was not fitted on.",
@@ -56,6 +57,19 @@ def length_bias(pairs: Pairs) -> tuple[Figure, ...]:
         clustered_share("chosen is longer, share", gaps[differ] > 0, question(pairs)[differ]),
         Figure("chosen minus rejected, median characters", float(np.median(gaps)), n=len(gaps)),
     )
+
+
+def position_bias(pairs: Pairs) -> Figure:
+    """How often the answer that the judge was shown first was chosen; None without the covariate `chosen_first`.
+
+    1: the chosen answer stood first, 0: second, NaN: not known. Clustered by question. One half where the order was drawn at
+    random and nobody minds it. Not for: files whose order of showing was not drawn at random. Paper: wilson1927
+    """
+    first = pairs.covariates.get("chosen_first")
+    known = np.zeros(0, bool) if first is None else ~np.isnan(first)
+    if first is None or not known.any():
+        return Figure("chosen stood first, share", None)
+    return clustered_share("chosen stood first, share", first[known], question(pairs)[known])
 
 
 def surface_rules(pairs: Pairs) -> tuple[Figure, ...]:

@@ -1,10 +1,11 @@
-"""strop audit: what can this log teach, or what do another tool's lists do?"""
+"""strop audit: what can this log, or these pairs, teach, or what do another tool's lists do?"""
 
 from pathlib import Path
 from typing import Any
 
 import click
 
+from strop.cli import audit_pairs
 from strop.cli.shared import (
     claim_folder,
     narrate,
@@ -21,24 +22,34 @@ from strop.errors import StropError
 
 @click.command(
     "audit",
-    help="What a log of clicks can and cannot teach, what is wrong with it, or what the lists of any tool do.\n\n"
-    "\b\n  strop audit ratings.csv --threshold 4 -o out\n  strop audit ratings.csv --checked out/check_random.csv"
-    "\n  strop audit ratings.csv --scores mine lists.csv",
+    help="What clicks, or preference pairs, can and cannot teach, what is wrong with them, or what the lists of any tool do."
+    "\n\n\b\n  strop audit ratings.csv --threshold 4 -o out\n  strop audit ratings.csv --checked out/check_random.csv"
+    "\n  strop audit ratings.csv --scores mine lists.csv\n  strop audit pairs.jsonl --test test.jsonl -o out",
 )
 @click.argument("source")
+@click.option(
+    "--as",
+    "what",
+    type=click.Choice(["clicks", "pairs", "unpaired"]),
+    help="Pairs have a chosen and a rejected answer, unpaired ones a label; told from the columns.",
+)
 @click.option(
     "--scores", type=(str, click.Path()), multiple=True, help="NAME FILE: audit these scores or lists instead."
 )
 @click.option(
-    "--checked", type=click.Path(), help="Clicks drawn at random that somebody checked: user, item, false (1 or 0)."
+    "--checked",
+    type=click.Path(),
+    help="Drawn at random and checked by somebody: clicks with `false`, pairs with `checked`, 1 or 0.",
 )
 @click.option(
     "--write",
-    type=click.Choice(["csv", "tsv", "parquet"]),
-    default="csv",
-    show_default=True,
-    help="Form of the files beside the page: clicks to check, weights, cleaned clicks.",
+    type=click.Choice(["csv", "tsv", "parquet", "jsonl"]),
+    help="Form of the files beside the page: what to check, weights, what is clean.  [default: csv; jsonl of pairs]",
 )
+@click.option(
+    "--model", default="none", show_default=True, help="What reads the pairs: none (words alone), smollm2, a folder."
+)
+@click.option("--test", type=click.Path(), help="Pairs that a model will be judged by: do they stand here too?")
 @click.option("--titles", type=click.Path(), help="File of items with their titles.")
 @click.option("--seed", default=0, show_default=True)
 @click.option(
@@ -47,8 +58,21 @@ from strop.errors import StropError
 @reading
 @splitting
 @writing
-def command(source: str, output: Path | None, as_json: bool, quiet: bool, threads: int, **flags: Any) -> None:
+@click.pass_context
+def command(context: click.Context, source: str, what: str | None, **flags: Any) -> None:
+    """Hands over to what audits clicks, or pairs."""
+    what = what or ("pairs" if audit_pairs.looks_like_pairs(source, flags["encoding"]) else "clicks")
+    audit_pairs.refuse_others(context, what != "clicks")
+    if what == "clicks":
+        audit(source, **flags)
+    else:
+        audit_pairs.audit(source, what, **flags)
+
+
+def audit(source: str, *, output: Path | None, as_json: bool, quiet: bool, threads: int, **flags: Any) -> None:
     """Reads, splits, measures, and says it in words."""
+    if flags["write"] == "jsonl":
+        raise StropError("S208", "clicks are not written as jsonl", "--write csv, tsv or parquet")
     narrate(quiet, epochs=False)
     set_threads(threads)
     claim_folder(output)
@@ -69,7 +93,7 @@ def command(source: str, output: Path | None, as_json: bool, quiet: bool, thread
             titles=titles_for(source, flags["titles"]),
             checked=None if flags["checked"] is None else read_checked(flags["checked"]),
             files=output,
-            suffix=flags["write"],
+            suffix=flags["write"] or "csv",
         )
     show(replace(result, command=f"strop audit {source}"), output=output, as_json=as_json, quiet=quiet)
     bound = flags["fail_over"]

@@ -34,6 +34,11 @@ EXTRA: dict[str, tuple[str, ...]] = {
     "chosen_author": ("chosenauthor authorchosen", "chosenmodel modelchosen"),
     "rejected_author": ("rejectedauthor authorrejected", "rejectedmodel modelrejected"),
     "checked": ("checked",),
+    "chosen_first": ("chosenfirst chosenshownfirst",),
+}
+MEANT = {
+    "checked": "1: the label is right, 0: it is wrong, empty: not checked",
+    "chosen_first": "1: the chosen answer was shown first, 0: second, empty: not known",
 }
 UNPAIRED = {"completion", "response", "answer", "output"}
 WORDS = {
@@ -78,7 +83,7 @@ def read_pairs(
     prompt, chosen, rejected: columns by name, told from usual names where they are None. Texts, or lists of {role,
     content}; without a column of prompts the common beginning of both conversations is the prompt, in HH-RLHF's text up
     to the last "Assistant:". Covariates by usual names: rater, strength (or the difference of two scores), question,
-    chosen_author, rejected_author, checked (1: the label is right, 0: wrong, empty: not checked).
+    chosen_author, rejected_author, checked (1: the label is right, 0: wrong, empty: not checked), chosen_first (1: shown first).
     bad_rows: refuse raises on the first bad row and counts the others, skip drops and counts them.
     Errors: S101, S102 arguments; S201, S202, S204 to S208 the file; S203, S211, S218 a row.
     """
@@ -101,6 +106,15 @@ def read_pairs(
         name,
     )
     return PairsReading(pairs, rows.format, columns, (*spoken(rows, columns), *unread, *dropped, *_told(found, pairs)))
+
+
+def has_pairs(path: str | Path, *, encoding: str = "utf-8") -> bool:
+    """Whether a file's columns are a chosen and a rejected answer, by its first lines; not where those cannot be read."""
+    try:
+        names = {plain(name) for name in text_rows.first_names(Path(path), encoding=encoding)}
+    except StropError:  # its reader says what is wrong with it
+        return False
+    return all(names & set(" ".join(USUAL[role]).split()) for role in ("chosen", "rejected"))
 
 
 def place(source: Any) -> tuple[str, str]:
@@ -192,9 +206,9 @@ def extras(rows: Rows, columns: dict[str, str], problems: Problems) -> tuple[dic
                 columns.pop(role)
                 continue
             report(rows, wrong, "S203", values, "is not a number", columns[role], problems)
-        elif role == "checked":
+        elif role in MEANT:
             numbers, wrong = verdicts(values)
-            help = "1: the label is right, 0: it is wrong, empty: not checked"
+            help = MEANT[role]
             report(rows, wrong, "S211", values, "is neither 1 nor 0", columns[role], problems, help=help)
         else:
             found[role] = named(values)

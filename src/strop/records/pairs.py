@@ -76,7 +76,7 @@ class Pairs:
         return Pairs(prompts, chosen, rejected, covariates, rows, self.name)
 
     def turned(self, which: Array) -> "Pairs":
-        """The pairs with chosen and rejected exchanged where `which`, (n,) bool, is true; authors go with their answers."""
+        """The pairs with chosen and rejected exchanged where `which`, (n,) bool, is true; authors and places go with their answers."""
         swap = np.asarray(which, bool)
         chosen = [r if s else c for c, r, s in zip(self.chosen, self.rejected, swap, strict=True)]
         rejected = [c if s else r for c, r, s in zip(self.chosen, self.rejected, swap, strict=True)]
@@ -84,6 +84,8 @@ class Pairs:
         if {"chosen_author", "rejected_author"} <= set(covariates):
             a, b = covariates["chosen_author"], covariates["rejected_author"]
             covariates |= {"chosen_author": np.where(swap, b, a), "rejected_author": np.where(swap, a, b)}
+        if "chosen_first" in covariates:
+            covariates["chosen_first"] = np.where(swap, 1 - covariates["chosen_first"], covariates["chosen_first"])
         return Pairs(self.prompts, chosen, rejected, covariates, self.rows, self.name)
 
 
