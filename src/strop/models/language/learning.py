@@ -28,6 +28,14 @@ class Answers(Protocol):
         ...
 
 
+def turn(count: int, number: int, *, batch: int, shuffled: bool, seed: int) -> list[int]:
+    """Which `batch` of `count` records step `number` learns from; each pass has an order of its own, from (seed, pass)."""
+    a_pass = -(-count // batch)
+    order = np.random.default_rng([seed, number // a_pass]).permutation(count) if shuffled else np.arange(count)
+    start = number % a_pass * batch
+    return [int(i) for i in order[start : start + batch]]
+
+
 class AnswerLearner:
     """Learns from groups of a prompt and k answers by sum(w l) / sum(w), l = objective(values - reference).
 
@@ -126,12 +134,7 @@ class AnswerLearner:
 
     def batch_of(self, number: int) -> list[int]:
         """The groups of a step."""
-        a_pass = -(-len(self.groups) // self.batch)
-        order = np.arange(len(self.groups))
-        if self.shuffled:
-            order = np.random.default_rng([self.seed, number // a_pass]).permutation(len(self.groups))
-        start = number % a_pass * self.batch
-        return [int(i) for i in order[start : start + self.batch]]
+        return turn(len(self.groups), number, batch=self.batch, shuffled=self.shuffled, seed=self.seed)
 
     def check(self) -> None:
         """S601 where steps were taken and not one of them moved a weight."""
