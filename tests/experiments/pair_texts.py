@@ -29,7 +29,7 @@ def text_world(seed, *, n=1200, flips=0.0, longer=0.5, contradicted=0.0, clear=0
     places, rates, covariates = np.arange(n), np.full(n, flips), {}
     if each is not None:
         places, rates = np.tile(places, len(each)), np.repeat(each, n)
-        covariates["rater"] = np.repeat([f"rater {r}" for r in range(len(each))], n).astype(object)
+        covariates["rater"] = np.repeat(["ann", "bob", "cleo"][: len(each)], n).astype(object)
     turned = rng.random(len(places)) < rates
     if contradicted:
         again = rng.choice(n, round(contradicted * n), replace=False)

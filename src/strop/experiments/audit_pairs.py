@@ -57,8 +57,9 @@ class Found:
 
     @property
     def likely_rate(self) -> float:
-        """The share of wrong labels to weigh by: the identified one, else the trace that turned labels leave, else 0."""
-        return min(self.rate.value or (self.seen.trace.value if self.seen else 0.0) or 0.0, 0.49)
+        """The share of wrong labels to weigh by: the identified one, else the trace of turned labels if it is sure, else 0."""
+        trace = self.seen.trace if self.seen is not None and self.seen.trace.low else Figure("", 0.0)
+        return min(self.rate.value if self.rate.value is not None else trace.value or 0.0, 0.49)
 
     @property
     def free(self) -> Figure:

@@ -140,6 +140,9 @@ def _labels(found: "Found") -> list[Advice]:
     elif turned:
         text = "Labels look turned round: as many speak against the head where it is surest. Check 200 at random before you train on them"
         lines.append(Advice(text, f"trace {share_of(trace)}; surest fifth {share_of(against)}", "warn"))
+    elif turned is None:
+        text = "Labels may be turned round, or hard to tell: the trace is too wide. Check 200 at random"
+        lines.append(Advice(text, f"trace {share_of(trace)}; {_apart(found)}", "warn"))
     else:
         text = "Turned labels would be seen, and leave no clear trace here; tastes that differ between raters may look the same"
         lines.append(Advice(text, f"trace {share_of(trace)}; {_apart(found)}", "good"))

@@ -19,6 +19,7 @@ log = logging.getLogger("strop.audit")
 Array = npt.NDArray[Any]
 DOSES = (0.1, 0.2, 0.3, 0.4)  # labels turned in training, as a share
 CHOSEN_AT = 0.2  # the dose at which validation chooses the robust loss
+LEAST_FEW = 20  # pairs: fewer teach nothing, whatever their information
 LEAST_ABOVE = 0.1  # above chance, at the lower bound: without a signal there is nothing to lose
 
 
@@ -116,9 +117,10 @@ def pair_noise(head: Head, doubted: Doubts, *, balanced: Array | None, seed: int
     before = doubted.trace.value or 0.0
     both = before + CHOSEN_AT - 2 * before * CHOSEN_AT
     share = information_left(doubted, both) / information_left(doubted, before)
-    kept = np.random.default_rng([seed, 47]).random(len(head.parts)) < share
+    count = max(round(share * len(head.parts)), LEAST_FEW)
+    kept = np.random.default_rng([seed, 47]).permutation(len(head.parts)) < count
     most = Counter(chosen).most_common(1)[0][0]
-    return PairNoise(margins, head.clusters, most, head.only(kept).margins, share)
+    return PairNoise(margins, head.clusters, most, head.only(kept).margins, float(kept.mean()))
 
 
 def _robust(head: Head, part: int) -> str:

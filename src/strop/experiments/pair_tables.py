@@ -85,7 +85,7 @@ def _again(found: "Found", order: np.ndarray) -> Table:
     rows = []
     for k in (k for k in SIZES if k <= len(order) // 2):
         ours, chance = float(found.doubt[order[:k]].sum()), k * float(found.doubt.mean())
-        gain = () if found.noise is None else (f"{(ours - chance) * found.noise.lost_by_one:+.4f}",)
+        gain = () if found.noise is None else (f"{(ours - chance) * found.noise.lost_by_one:.4f}",)
         rows.append((f"{k:,}", f"{ours:,.0f}", f"{chance:,.0f}", f"{ours / k:.2f}", f"{chance / k:.2f}", *gain))
     columns = ("labels", "wrong, most doubted first", "wrong, at random", "a label", "a label, at random")
     note = "Wrong labels that are expected among them, by their doubts."

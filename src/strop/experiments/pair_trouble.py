@@ -13,18 +13,22 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 LEAST_FLIPS = 0.05  # of labels, at the interval's lower bound, before a page says that they are wrong
+WIDE = 0.15  # a trace that may be this large and this small says nothing
 LEAST_BIAS = 0.05  # beyond one half, at the nearer bound, before length or place is called a bias
 LEAST_SHARE, LEAST_ROWS = 0.005, 5  # of rows that contradict one another or stand twice
 LEAST_RULE = 0.6  # accuracy of a rule that reads nothing, at the lower bound
 
 
 def flips(found: "Found") -> bool | None:
-    """Whether labels are surely wrong beyond 5 %; None where neither records nor planted flips can tell."""
+    """Whether labels are surely wrong beyond 5 %; None where neither records nor planted flips nor the trace can tell."""
     if found.rate.low is not None:
         return found.rate.low > LEAST_FLIPS
     if found.seen is None or not sees(found.planted):
         return None
-    return (found.seen.trace.low or 0.0) >= LEAST_FLIPS
+    trace = found.seen.trace
+    if trace.low is None or trace.high is None:
+        return None
+    return trace.low >= LEAST_FLIPS or (None if trace.high > WIDE else False)
 
 
 def biased(figure: Figure) -> bool:

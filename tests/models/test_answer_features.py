@@ -1,0 +1,29 @@
+"""Is the hidden state of an answer's last token the one that a model reading that text alone has?"""
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("transformers")
+
+from strop.models.language.features import answer_features
+from strop.models.language.reading import Reader
+from strop.models.language.tiny import character_tokenizer, small_llama
+
+GROUPS = [((3, 5, 7), ((4, 6, 8), (6, 9))), ((5, 4), ((7, 3, 9, 4),)), ((8,), ((3,), (4, 4), (9, 8, 7, 6)))]
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_the_last_state_of_every_answer_read_alone(shared):
+    model = small_llama(character_tokenizer("abcdefghij"), hidden=16, layers=2, heads=2, seed=3)
+    reader = Reader(model, budget=12)
+    assert reader.shared
+    reader.shared = shared
+    found = answer_features(reader, GROUPS)
+    alone = []
+    with torch.no_grad():
+        for prompt, answers in GROUPS:
+            for answer in answers:
+                states = model.base_model(input_ids=torch.tensor([[*prompt, *answer]])).last_hidden_state
+                alone.append(states[0, -1].numpy())
+    assert found.dtype == np.float32 and np.allclose(found, np.stack(alone), atol=1e-5)
