@@ -17,13 +17,15 @@ ANCHORS = ("popular", "ease", "ials")  # what every report prints beside a model
 
 
 def recipe_names() -> list[str]:
-    """All recipes, by name."""
-    return sorted(e.name for e in entries() if e.room == "recipe")
+    """All recipes that learn from clicks, by name."""
+    return sorted(e.name for e in entries() if e.room == "recipe" and e.parameters[0].annotation == "Split")
 
 
 def check_recipe(name: str) -> None:
-    """S102 where there is no such recipe."""
+    """S102 where there is no such recipe, or it learns from something else than clicks."""
     names = recipe_names()
+    if any(e.room == "recipe" and e.name == name for e in entries()) and name not in names:
+        raise StropError("S102", f"{name} learns from preference pairs, not from clicks", f"strop run {name} PAIRS")
     if name not in names:
         raise StropError("S102", f'no recipe "{name}"{suggestion(name, names)}', "all: " + ", ".join(names))
 
@@ -31,9 +33,6 @@ def check_recipe(name: str) -> None:
 def check_settings(name: str, settings: dict[str, Any]) -> None:
     """S301 where the recipe has no such keyword."""
     check_recipe(name)
-    entry = next(e for e in entries() if e.room == "recipe" and e.name == name)
-    if entry.parameters[0].annotation == "PairSplit":
-        raise StropError("S102", f"{name} learns from preference pairs, not from clicks", f"strop run {name} PAIRS")
     known = [p.name for p in parameters(name)]
     for key in settings:
         if key not in known:
