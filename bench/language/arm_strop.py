@@ -9,7 +9,9 @@ from measuring import DATA, answer, tell
 
 import strop
 from strop.losses.pairwise import logistic
+from strop.losses.policy import standardised
 from strop.models.language.encoding import encode
+from strop.models.language.groups import GroupLearner, of_texts
 from strop.models.language.learning import AnswerLearner
 from strop.models.language.opening import open_model
 from strop.models.language.reading import Reader
@@ -26,7 +28,7 @@ def _work(name: str, steps: int, *, answers: tuple[str, ...]) -> tuple[Any, list
     return model, encode(tokenizer, [row["prompt"] for row in rows], texts, window=512).groups
 
 
-def _timed(figure: str, learner: AnswerLearner, steps: int, first: Any = None) -> None:
+def _timed(figure: str, learner: AnswerLearner | GroupLearner, steps: int, first: Any = None) -> None:
     """Each step, with what `first` does for it beforehand."""
     spent, losses = [], []
     for step in range(steps):
@@ -83,5 +85,23 @@ def reward(data: str, *, steps: int) -> None:
     _timed("reward", learner, steps)
 
 
+def grpo(data: str, *, steps: int) -> None:
+    """GRPO: 8 answers of 64 tokens to a prompt a step."""
+    model, tokenizer = open_model(PLACE / data)
+    rows = [json.loads(line) for line in (PLACE / "pairs.jsonl").read_text().splitlines()][:steps]
+    learner = GroupLearner(
+        Reader(model),
+        [tokenizer(row["prompt"])["input_ids"] for row in rows],
+        reward=of_texts(tokenizer, lambda place, text: float(rows[place]["answer"] in text) - len(text) / 1000),
+        advantages=standardised,
+        end=tokenizer.eos_token_id,
+        most_tokens=64,
+        least_tokens=64,
+        rate=5e-5,
+        shuffled=False,
+    )
+    _timed("grpo", learner, steps)
+
+
 if __name__ == "__main__":
-    answer({"dpo": dpo, "sft": sft, "reward": reward}, strop.__version__)
+    answer({"dpo": dpo, "sft": sft, "reward": reward, "grpo": grpo}, strop.__version__)

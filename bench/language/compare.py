@@ -21,6 +21,7 @@ TASKS: list[tuple[str, dict[str, Any]]] = [
     ("dpo", {"cached": True}),
     ("sft", {}),
     ("reward", {}),
+    ("grpo", {}),
 ]
 MODELS = {
     "tiny17m": ROUNDS,

@@ -41,7 +41,7 @@ def pairs() -> list[dict[str, str]]:
         good, bad = (min(14, int(generator.paretovariate(1.1))) for _ in range(2))
         chosen = " " + " ".join(generator.choices(FILLER, k=good)) + f" The answer is {a + b}."
         wrong = " " + " ".join(generator.choices(FILLER, k=bad))
-        made.append({"prompt": prompt, "chosen": chosen, "rejected": wrong + f" The answer is {a + b + generator.choice([-10, -1, 1, 10])}."})  # fmt: skip
+        made.append({"prompt": prompt, "chosen": chosen, "rejected": wrong + f" The answer is {a + b + generator.choice([-10, -1, 1, 10])}.", "answer": str(a + b)})  # fmt: skip
     return made
 
 

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from strop.errors import StropError
 from strop.models.language.products import product
-from strop.models.language.rows import STEP
 
+STRIDE = 32  # prompts are read at a multiple of it, for the same reason as BLOCK
+SPARE = 64  # places behind the longest text, so that rows that were taken up later seldom move all
 BLOCK = 8  # rows are dropped so many at a time: a product keeps code for each shape that it has met
 RUN = 1024  # entries of the vocabulary whose shares are summed together; of the likeliest, so many are sorted first
 
@@ -105,7 +106,7 @@ class _Desk:
         self.waiting = [(p, a) for p in range(len(prompts)) for a in range(len(found.answers[0]))][::-1]
         self.longest = max(map(len, prompts)) - 1
         rows = min(width, len(self.waiting))
-        spare = 2 * STEP if rows < len(self.waiting) else 0
+        spare = SPARE if rows < len(self.waiting) else 0
         self.cache = Places(rows, used=self.longest, capacity=self.longest + most + spare)
         self.owners: list[tuple[int, int] | None] = [None] * rows
         self.starts, self.tokens = [self.longest] * rows, [0] * rows
@@ -174,7 +175,7 @@ class _Desk:
 
         if self.read[0] != number:
             tokens, cache = list(self.prompts[number][:-1]), DynamicCache()
-            given = torch.tensor([tokens + [0] * (-len(tokens) % STEP)], device=self.model.device)
+            given = torch.tensor([tokens + [0] * (-len(tokens) % STRIDE)], device=self.model.device)
             self.model.base_model(input_ids=given, past_key_values=cache, use_cache=True)
             self.read = number, cache
         return self.read[1]
