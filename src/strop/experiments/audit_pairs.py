@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import ndtri
 
 from strop.audits import pairs as found_in
 from strop.audits import surface
@@ -63,9 +64,12 @@ class Found:
 
     @property
     def free(self) -> Figure:
-        """The best of the rules that read nothing, or chance where none is surely better."""
-        best = max(self.rules, key=lambda rule: rule.low or 0.0)
-        return best if (best.low or 0.0) > 0.5 else Figure("chance", 0.5)
+        """The best of the rules that read nothing; chance where none is surely better, as many as they are (Bonferroni)."""
+        best = max(self.rules, key=lambda rule: rule.value or 0.0)
+        if best.value is None or best.low is None:
+            return Figure("chance", 0.5)
+        wider = float(ndtri(1 - 0.025 / len(self.rules)) / ndtri(0.975))
+        return best if best.value - wider * (best.value - best.low) > 0.5 else Figure("chance", 0.5)
 
     @property
     def doubt(self) -> Array:
