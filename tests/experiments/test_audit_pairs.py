@@ -32,6 +32,15 @@ def test_flips_a_length_bias_and_contradictions_are_all_said(tmp_path):
     assert titles == ["Labels to check first", "Relabel these many", "Pairs judged both ways"]
     rows = [int(row[0]) - 1 for row in result.tables[0].rows]
     assert turned[rows].mean() >= 0.9
+    doubt = [json.loads(line) for line in (tmp_path / "relabel_first.jsonl").read_text().splitlines()]
+    both = {}
+    for row in doubt:
+        both.setdefault(row["prompt"], []).append(row["doubt"])
+    assert {round(sum(pair), 3) for pair in both.values() if len(pair) == 2} <= {
+        0.999,
+        1.0,
+        1.001,
+    }  # one of two is wrong
     found = [int(row[1]) for row in result.tables[1].rows]
     order = [json.loads(line)["row"] - 1 for line in (tmp_path / "relabel_first.jsonl").read_text().splitlines()]
     for k, expected in zip((50, 100, 200), found):
