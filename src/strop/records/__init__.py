@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from strop.records.answers import Answers
     from strop.records.clicks import Clicks, Ratings, Split, table_checksum
     from strop.records.judgements import Judgements
     from strop.records.pairs import Message, Pairs, PairSplit
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Advice",
+    "Answers",
     "Arm",
     "Clicks",
     "Difference",
@@ -40,6 +42,7 @@ def __getattr__(name: str) -> object:
     from importlib import import_module
 
     homes = {
+        "Answers": "answers",
         "Judgements": "judgements",
         "Message": "pairs",
         "PairSplit": "pairs",
