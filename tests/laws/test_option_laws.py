@@ -56,6 +56,11 @@ OPTIONS = {
     ),
     "clipped_ratio": ((H, 0 * H, H - 1), {"low": (0.2, 0.1, 1.1), "high": (0.2, 0.3, -0.1)}),
     "reference_kl": ((H, -H), {}),
+    "order_preserving_reward": (
+        (COUNTS / 5, COUNTS.flip(0)),
+        {"reduce": ("mean", "sum", "median"), "standardise": (True, False, None)},
+    ),
+    "proper_score_reward": ((COUNTS / 5, MIXED.double()), {"kind": ("brier", "log", "linear")}),
     "probability_weighted": ((-LOSSES,), {"exponent": (1.0, 0.0, -1.0)}),
     "forward_kl": ((VIEW, VIEW.flip(0)), {}),
 }

@@ -1,0 +1,89 @@
+"""How sure does an answer say that it is? One format, and the one reader of it, for learning and for measuring alike."""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from strop.errors import StropError
+
+MARK = "### Confidence:"
+LEVELS = tuple(f"{level / 10:.1f}" for level in range(11))  # what a model is taught to write
+LINE = re.compile(r"^[ \t]*### Confidence:(.*)$", re.MULTILINE)
+ONWARDS = re.compile(r"^[ \t]*### (?:Question|Human)\b", re.MULTILINE)  # where a model asks itself the next question
+NUMBER = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(%?)\.?")  # a sentence's full stop may follow
+WHY = {
+    "": "read",
+    "no line": f"no line that begins with {MARK}",
+    "no answer": "no answer before the line",
+    "empty": "nothing behind the mark",
+    "no number": "words behind the mark, no number",
+    "range": "a number outside 0 to 1",
+}
+
+
+class Stated(NamedTuple):
+    """value: from 0 to 1, None where it cannot be read, and why, a key of WHY; lines: how many such lines the text has."""
+
+    value: float | None
+    why: str = ""
+    lines: int = 1
+
+
+def with_confidence(answer: str, confidence: float) -> str:
+    """The answer with its line behind it, to a tenth: `Paris` and 0.7 make `Paris\\n### Confidence: 0.7`.
+
+    Errors: S211 a confidence outside 0 to 1, or not a number.
+    """
+    if not 0 <= confidence <= 1:
+        raise StropError("S211", f"confidence {confidence} is outside its range", "allowed: from 0 to 1")
+    return f"{answer}\n{MARK} {confidence:.1f}"
+
+
+def split_confidence(text: str) -> tuple[str, Stated]:
+    """(the answer without the line and what follows it, what it states).
+
+    The line that counts is the first one behind an answer; others are counted in `lines`. A number from 0 to 1, with or without a
+    full stop behind it, or a percentage from 0% to 100%: `95%` is 0.95. `95`, `1.7` and `-0.1` are out of range, `high` is no
+    number, and none of them is given a value. Where a model goes on to ask itself the next question, it is not read any further.
+    """
+    onwards = ONWARDS.search(text)
+    text = text[: onwards.start()] if onwards else text
+    lines = list(LINE.finditer(text))
+    if not lines:
+        return text.strip(), Stated(None, "no line", 0)
+    start = 0
+    for line in lines:
+        answer = text[start : line.start()].strip()
+        if answer:
+            return answer, _read(line.group(1).strip(), len(lines))
+        start = line.end()
+    return text[start:].strip(), Stated(None, "no answer", len(lines))
+
+
+def parse_confidence(text: str) -> Stated:
+    """What a text states. As `split_confidence`."""
+    return split_confidence(text)[1]
+
+
+def _read(said: str, lines: int) -> Stated:
+    if not said:
+        return Stated(None, "empty", lines)
+    found = NUMBER.fullmatch(said.removeprefix("-"))
+    if found is None:
+        return Stated(None, "no number", lines)
+    value = float(found.group(1)) / (100 if found.group(2) else 1)
+    if (said.startswith("-") and value) or value > 1:
+        return Stated(None, "range", lines)
+    return Stated(value, "", lines)
+
+
+def tally(stated: Sequence[Stated]) -> tuple[str, ...]:
+    """What a reader should know of many: how many could be read, why others could not, how many had more than one line."""
+    n, read = len(stated), sum(one.value is not None for one in stated)
+    told = [f"{read:,} of {n:,} answers state a confidence that can be read"]
+    why = {key: sum(one.why == key for one in stated) for key in WHY if key}
+    told += [f"{count:,} without one: {WHY[key]}" for key, count in why.items() if count]
+    several = sum(one.lines > 1 for one in stated)
+    if several:
+        told.append(f"{several:,} have more than one such line: the first behind the answer counts")
+    return tuple(told)
