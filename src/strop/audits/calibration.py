@@ -14,7 +14,7 @@ from strop.audits.recalibration import Map as Map
 from strop.audits.recalibration import cross_fitted as cross_fitted
 from strop.audits.recalibration import isotonic_map as isotonic_map
 from strop.audits.recalibration import temperature_map as temperature_map
-from strop.audits.sureness import Counted, checked_answers, counted, draws_for, from_zero, resampled_bounds
+from strop.audits.sureness import Counted, checked_answers, counted, from_zero, resampled_bounds
 from strop.errors import StropError
 from strop.records import Figure
 
@@ -122,7 +122,7 @@ def _figures(table: Counted, *, draws: int, seed: int) -> dict[str, Figure]:
     """Each of sureness.FIGURES with its interval; none for a single question."""
     n, values = int(table.answers.sum()), table.found()
     several = table.answers.shape[1] > 1
-    drawn = table.resampled(draws=draws_for(len(table.values), draws=draws), seed=seed) if several else {}
+    drawn = table.resampled(draws=draws, seed=seed) if several else {}
     found = {}
     for name, value in values.items():
         if not np.isfinite(value):
@@ -218,8 +218,7 @@ def compared(
         tables.append(counted(c[known], y[known], from_zero(groups[known]), bins=10, scheme="width"))
     n, several = int(known.sum()), tables[0].answers.shape[1] > 1
     values = [table.found() for table in tables]
-    many = draws_for(max(len(table.values) for table in tables), draws=draws)
-    drawn = [table.resampled(draws=many, seed=seed) for table in tables] if several else []
+    drawn = [table.resampled(draws=draws, seed=seed) for table in tables] if several else []
     found: dict[str, tuple[Figure, float | None]] = {}
     for name in ("ECE, error", "Brier, error", "AUROC", "AURC, error"):
         value = values[0][name] - values[1][name]

@@ -12,8 +12,7 @@ from strop.audits.intervals import middle, resampled_counts
 from strop.errors import StropError
 
 Array = npt.NDArray[Any]
-CELLS = 40_000_000  # values times draws: beyond it fewer are drawn
-FEWEST = 200
+MOST_VALUES, MOST_BLOCKS = 2000, 5000  # told apart while questions are drawn again
 FIGURES = ("ECE, error", "MCE, error", "Brier, error", "AUROC", "AURC, error", "mean confidence", "accuracy", "gap")
 
 
@@ -31,12 +30,35 @@ class Counted:
     bins: Array
 
     def resampled(self, *, draws: int, seed: int) -> dict[str, Array]:
-        """FIGURES by name, (draws,) each, NaN where undefined: whole questions drawn again. Paper: efron1993"""
+        """FIGURES by name, (draws,) each, NaN where undefined: whole questions drawn again.
+
+        Of more than 5,000 questions blocks are drawn, put together at random, and of more than 2,000 values in a bin neighbours
+        count as one; the draws are then moved by what that changes. Paper: efron1993
+        """
+        rough = self._rough()
         blocks = [
-            counted_figures(self.values, self.answers @ counts, self.right @ counts, self.bins)
-            for counts in _counts(self.answers.shape[1], draws, seed)
+            counted_figures(rough.values, rough.answers @ counts, rough.right @ counts, rough.bins)
+            for counts in _counts(rough.answers.shape[1], draws, seed)
         ]
-        return {name: np.concatenate([block[name] for block in blocks]) for name in FIGURES}
+        exact, near = self.found(), self.found() if rough is self else rough.found()
+        return {
+            name: np.concatenate([block[name] for block in blocks]) + (exact[name] - near[name]) for name in FIGURES
+        }
+
+    def _rough(self) -> "Counted":
+        k, many = self.answers.shape
+        if k <= MOST_VALUES and many <= MOST_BLOCKS:
+            return self
+        mass = np.asarray(self.answers.sum(1))
+        rank = (np.cumsum(mass) - mass / 2) / mass.sum() * MOST_VALUES if k > MOST_VALUES else np.arange(k)
+        new = np.r_[True, (np.diff(np.floor(rank)) > 0) | (np.diff(self.bins) > 0)]
+        starts = np.flatnonzero(new)
+        merge = csr_array((np.ones(k), (np.cumsum(new) - 1, np.arange(k))), shape=(len(starts), k))
+        blocks = np.random.default_rng(many).permutation(many) % MOST_BLOCKS
+        shape = (many, min(many, MOST_BLOCKS))
+        into = csr_array((np.ones(many), (np.arange(many), blocks)), shape=shape)
+        values = np.add.reduceat(self.values * mass, starts) / np.add.reduceat(mass, starts)
+        return Counted(values, merge @ self.answers @ into, merge @ self.right @ into, self.bins[starts])
 
     def found(self) -> dict[str, float]:
         """FIGURES of the answers as they are, NaN where undefined. Ours: a count."""
@@ -75,11 +97,6 @@ def checked_answers(confidence: Array, right: Array, clusters: Array | None) -> 
 def from_zero(names: Array) -> Array:
     """(n,) whole numbers: equal names have equal ones. Ours: a count."""
     return np.asarray(np.unique(names, return_inverse=True)[1])
-
-
-def draws_for(many: int, *, draws: int) -> int:
-    """So many draws that as many values take seconds: all of them up to 20,000, then fewer, FEWEST at least. Ours: a budget."""
-    return max(min(draws, FEWEST), min(draws, CELLS // max(many, 1)))
 
 
 def counted(confidence: Array, right: Array, groups: Array, *, bins: int, scheme: str) -> Counted:
