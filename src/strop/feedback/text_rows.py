@@ -23,6 +23,7 @@ from strop.feedback.problems import Problems
 Array = npt.NDArray[Any]
 FORMATS = ("csv", "tsv", "json", "jsonl", "parquet")
 LONGEST_CELL = 1 << 30
+FIRST_LINES = 50  # in which the names of a nested file are looked for
 LINE_HELP = "each line is one JSON object, whole"
 CUT_HELP = "the line ends early: write the file again, or leave the line out: --bad-rows skip"
 
@@ -91,9 +92,10 @@ def first_names(path: Path, *, encoding: str) -> list[str]:
                 return pl.scan_parquet(path, glob=False).collect_schema().names()
         if start == b"PK\x03\x04":
             return []
-        first = stream.sample(path, encoding=encoding)[0].lstrip()
-    if first[:1] in ("[", "{"):
-        return re.findall(r'"([^"\\]{1,40})"\s*:', first)
+        lines = stream.sample(path, encoding=encoding)
+    first = lines[0].lstrip()
+    if first[:1] in ("[", "{"):  # an object may be written over many lines
+        return list(dict.fromkeys(re.findall(r'"([^"\\]{1,40})"\s*:', "\n".join(lines[:FIRST_LINES]))))
     return [name.strip(' "') for name in re.split("[,;\t]", first)]
 
 
