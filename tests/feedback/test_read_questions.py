@@ -123,3 +123,16 @@ def test_questions_of_the_gym(tmp_path):
 def test_sources_that_name_no_task(source):
     with pytest.raises(StropError, match="S101"):
         gym_questions(source)
+
+
+def test_a_solution_beside_the_answer_is_kept(tmp_path):
+    """As a covariate, written and read again; a solution that is the only answer stays the answer."""
+    rows = [{"question": f"{n}+1", "answer": n + 1, "trace": f"{n}+1={n + 1}"} for n in range(4)] + [
+        {"question": "9+1", "answer": 10, "trace": None}
+    ]
+    found = read_questions(written(tmp_path / "q.jsonl", rows))
+    assert found.questions.covariates["solution"].tolist() == ["0+1=1", "1+1=2", "2+1=3", "3+1=4", ""]
+    write_questions(found.questions.take([1, 4]), tmp_path / "again.jsonl")
+    again = read_questions(tmp_path / "again.jsonl").questions
+    assert again.covariates["solution"].tolist() == ["1+1=2", ""] and again.references == ["2", "10"]
+    assert "solution" not in read_questions([{"prompt": "q", "solution": "s"}] * 2).questions.covariates

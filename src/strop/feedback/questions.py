@@ -25,6 +25,7 @@ COLUMNS = {
     "prompt": ("prompt", "question problem", "messages", "query instruction input"),
     "answer": ("finalanswer", "answer", "groundtruth gold", "reference target", "solution"),
 }
+SOLUTION = ("solution", "trace rationale reasoning", "cot")  # a way to the answer, where the file has one beside it
 CUT = "end in an answer of the assistant, which is left out of the question"
 
 
@@ -44,8 +45,8 @@ def read_questions(
     """Questions with their answers, of a csv, tsv, json, jsonl or Parquet file, a table in memory, or a list of dicts.
 
     Columns by their usual names: prompt, question, problem or messages; final_answer, answer, ground_truth, gold or solution: a
-    whole solution may stand there, of which a verifier takes the result. Those of reasoning-gym (task, size, seed, index) are
-    kept, and need no answer. bad_rows: refuse raises on the first bad row, skip drops and counts them.
+    whole solution may stand there, of which a verifier takes the result. A solution, trace or rationale beside the answer is
+    kept as the covariate "solution". Those of reasoning-gym (task, size, seed, index) are kept, and need no answer. bad_rows: refuse raises on the first bad row, skip drops and counts them.
     Errors: S101, S102 arguments; S201, S202, S204 to S208 the file; S211 a row without a question or an answer.
     """
     file, name = place(source)
@@ -73,9 +74,8 @@ def read_questions(
     dropped = problems.finish()
     if not kept:
         raise StropError("S202", "every row is bad", dropped[0], file)
-    questions = Questions(
-        prompts, references, _made(rows, columns, kept, file), rows.rows[kept], name if file else "questions"
-    )
+    covariates = _made(rows, columns, kept, file) | _solutions(rows, columns, kept)
+    questions = Questions(prompts, references, covariates, rows.rows[kept], name if file else "questions")
     notes = [*spoken(rows, columns), *dropped, *([f"{cut:,} conversations {CUT}"] if cut else ())]
     return QuestionsReading(questions, rows.format, columns, tuple(notes))
 
@@ -86,6 +86,9 @@ def _find(names: list[str], file: str) -> dict[str, str]:
         name = usual(names, role, tiers, set(found.values()), file)
         if name is not None:
             found[role] = name
+    solution = usual(names, "solution", SOLUTION, set(found.values()), file)
+    if solution is not None and "answer" in found:
+        found["solution"] = solution
     if set(MADE) <= set(names):
         found |= {name: name for name in MADE}
     missing = [role for role in COLUMNS if role not in found and not (role == "answer" and "task" in found)]
@@ -146,12 +149,23 @@ def _made(rows: Rows, columns: dict[str, str], kept: list[int], file: str) -> di
     return found
 
 
+def _solutions(rows: Rows, columns: dict[str, str], kept: list[int]) -> dict[str, Any]:
+    """The solutions that stand beside the answers, "" where a cell holds no text."""
+    if "solution" not in columns:
+        return {}
+    cells = rows.column(columns["solution"])
+    return {"solution": np.array([cells[i] if isinstance(cells[i], str) else "" for i in kept], object)}
+
+
 def write_questions(questions: Questions, path: Path) -> None:
     """One JSON object a line, as `read_questions` reads them. Errors: S501, S503."""
     with replacing(path) as temporary, temporary.open("wb") as lines:
         for i, (prompt, reference) in enumerate(zip(questions.prompts, questions.references, strict=True)):
             told = {"prompt": prompt if isinstance(prompt, str) else [turn._asdict() for turn in prompt]}
-            lines.write(msgspec.json.encode(told | {"answer": reference} | (questions.made(i) or {})) + b"\n")
+            told |= {"answer": reference}
+            if "solution" in questions.covariates:
+                told |= {"solution": str(questions.covariates["solution"][i])}
+            lines.write(msgspec.json.encode(told | (questions.made(i) or {})) + b"\n")
 
 
 def question_keys(questions: Questions) -> list[str]:
