@@ -10,8 +10,9 @@ import transformers
 from torch import nn
 
 from strop.errors import StropError
+from strop.models.language.drawing import RUN, _pick
 from strop.models.language.reading import Reader
-from strop.models.language.sampling import RUN, _pick, sample
+from strop.models.language.sampling import sample
 from strop.models.language.tiny import character_tokenizer, small_llama
 
 TOKENIZER = character_tokenizer("0123456789+= ")

@@ -3,22 +3,23 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
-from inspect import signature
-from typing import Any
+from typing import Any, Protocol
+from weakref import WeakSet
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from strop.errors import StropError
+from strop.models.language.drawing import draw
 from strop.models.language.opening import without_adapter
-from strop.models.language.products import product
+from strop.models.language.products import Prepared, type_of
 
-STRIDE = 32  # prompts are read at a multiple of it, for the same reason as BLOCK
 SPARE = 64  # places behind the longest text, so that rows that were taken up later seldom move all
-BLOCK = 8  # rows are dropped so many at a time: a product keeps code for each shape that it has met
-RUN = 1024  # entries of the vocabulary whose shares are summed together; of the likeliest, so many are sorted first
+BLOCK = 8  # rows are dropped so many at a time, and an eighth: a product keeps code for each shape that it has met
+READ = 1024  # tokens of prompts that are read together
+AGREED: WeakSet[Any] = WeakSet()  # models whose next tokens were seen to be those of LlamaSteps
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,14 +47,16 @@ def sample(
     seed: int | Sequence[int] = 0,
     least_tokens: int = 0,
     width: int = 32,
+    products: str = "float32",
 ) -> Sampled:
     """`count` answers to each prompt, of at most `most_tokens` and at least `least_tokens` tokens, closed by the token `end`.
 
     temperature: 0 takes the likeliest token; top_p: draw from the fewest likeliest tokens that have this share together;
     seed: an answer depends on (seed, its prompt's number, its own number), not on what else is drawn, but for the rounding of
-    the model's products; width: rows at once. Each prompt is read once. On a CPU in float32 the weights are held a second time
-    meanwhile, as its products like them best. A window ends answers too.
-    Errors: S301 settings, or a model with a recurrent state; S202 an empty prompt, S219 a prompt that fills the window, S601 logits that are not numbers.
+    the model's products; width: rows at once; products: "bfloat16" rounds what is multiplied. Each prompt is read once. On a
+    CPU in float32 the weights are held a second time meanwhile, as its products like them best; a plain Llama is then
+    written by LlamaSteps, any other by its own forward. A window ends answers too.
+    Errors: S301 settings, S403 no bfloat16, or a model with a recurrent state; S202 an empty prompt, S219 a prompt that fills the window, S601 logits that are not numbers.
     """
     _check(count, most_tokens, temperature, top_p, least_tokens, width)
     inner = without_adapter(model)
@@ -70,17 +73,15 @@ def sample(
     found = Sampled(shape, [["length"] * count for _ in prompts], [[[] for _ in range(count)] for _ in prompts])
     if not prompts:
         return found
-    from strop.models.language.caching import keeps_keys
-
-    if not keeps_keys(inner):
-        told = f"{type(inner).__name__} keeps a state in place of keys and values: its answers cannot be drawn together"
-        raise StropError("S301", told, "a model with attention in every layer")
     seeds = [seed] if isinstance(seed, int) else list(seed)
+    most = [min(most_tokens, window - len(prompt)) for prompt in prompts]
+    longest, rows = max(map(len, prompts)) - 1, min(width, count * len(prompts))
+    room = longest + max(most) + (SPARE if rows < count * len(prompts) else 0)
     trained = inner.training
     inner.eval()
     try:
-        with _packed(inner, width):
-            _Desk(inner, prompts, found, most_tokens, window, width, seeds).write(end, temperature, top_p, least_tokens)
+        with _steps(inner, rows, longest, room, type_of(products)) as steps:
+            _Desk(steps, prompts, found, most, seeds).write(end, temperature, top_p, least_tokens)
     finally:
         inner.train(trained)
     return found
@@ -99,177 +100,175 @@ def _check(count: int, most: int, temperature: float, top_p: float, least: int, 
         )
 
 
+class _Steps(Protocol):
+    """What writes a token to each row: LlamaSteps, or OwnSteps where a model is anything else."""
+
+    @property
+    def rows(self) -> int: ...
+    @property
+    def used(self) -> int: ...
+    @property
+    def capacity(self) -> int: ...
+
+    first: int
+
+    def read(self, prompts: Sequence[Sequence[int]]) -> list[Any]: ...
+    def put(self, rows: Sequence[int], pasts: Sequence[Any]) -> None: ...
+    def keep(self, rows: Sequence[int]) -> None: ...
+    def shift(self, by: int) -> None: ...
+    def place(self, starts: npt.NDArray[np.int64]) -> None: ...
+    def logits(self, tokens: npt.NDArray[np.int64]) -> Tensor: ...
+
+
+@contextmanager
+def _steps(model: Any, rows: int, used: int, capacity: int, as_type: torch.dtype | None) -> Iterator[_Steps]:
+    """The faster of both that says what the model says. Errors: S301 a model with a recurrent state."""
+    from strop.models.language.caching import OwnSteps, keeps_keys
+    from strop.models.language.decoding_step import Laid, LlamaSteps, agrees, is_plain
+
+    if is_plain(model):
+        laid = Laid(model, rows=rows, as_type=as_type)
+        if model not in AGREED and agrees(Laid(model, rows=rows) if as_type else laid):
+            AGREED.add(model)
+        if model in AGREED:
+            yield LlamaSteps(laid, rows=rows, used=used, capacity=capacity)
+            return
+    if not keeps_keys(model):
+        told = f"{type(model).__name__} keeps a state in place of keys and values: its answers cannot be drawn together"
+        raise StropError("S301", told, "a model with attention in every layer")
+    with _packed(model, rows, as_type):
+        yield OwnSteps(model, rows=rows, used=used, capacity=capacity)
+
+
 class _Desk:
     """The answers that are being written, a row each; a row that is done takes the next answer in turn."""
 
-    def __init__(
-        self, model: Any, prompts: Any, found: Sampled, most: int, window: int, width: int, seeds: list[int]
-    ) -> None:
-        from strop.models.language.caching import Places
-
-        self.model, self.prompts, self.found, self.seeds = model, prompts, found, seeds
-        self.most = [min(most, window - len(prompt)) for prompt in prompts]
+    def __init__(self, steps: _Steps, prompts: Any, found: Sampled, most: list[int], seeds: list[int]) -> None:
+        self.steps, self.prompts, self.found, self.most, self.seeds = steps, prompts, found, most, seeds
         self.waiting = [(p, a) for p in range(len(prompts)) for a in range(len(found.answers[0]))][::-1]
-        self.longest = max(map(len, prompts)) - 1
-        rows = min(width, len(self.waiting))
-        spare = SPARE if rows < len(self.waiting) else 0
-        self.cache = Places(rows, used=self.longest, capacity=self.longest + most + spare)
+        self.longest, rows = steps.used, steps.rows
         self.owners: list[tuple[int, int] | None] = [None] * rows
-        self.starts, self.tokens = [self.longest] * rows, [0] * rows
-        self.chances: list[Any] = [None] * rows
-        self.placed = "position_ids" in signature(model.forward).parameters
-        self.read: tuple[int, Any] = -1, None  # the prompt that was read last
+        self.live = np.zeros(rows, dtype=bool)
+        self.starts, self.tokens, self.done, self.limits = (np.zeros(rows, dtype=np.int64) for _ in range(4))
+        self.starts += steps.used
+        self.chances = np.zeros((rows, max(most)))
+        self.written, self.values = np.zeros((rows, max(most)), np.int64), np.zeros((rows, max(most)), np.float32)
+        self.pasts: dict[int, Any] = {}  # of prompts that were read and are still to be answered
 
     def write(self, end: int, temperature: float, top_p: float, least: int) -> None:
         """Until all are done."""
         self._seat()
-        while any(owner is not None for owner in self.owners):
-            done = [0 if o is None else len(self.found.answers[o[0]][o[1]]) for o in self.owners]
-            chances = [0.0 if c is None else c[n] for c, n in zip(self.chances, done, strict=True)]
-            barred = [n < least for n in done]
-            logits = self._logits()
-            picked, values = _draw(logits, chances, temperature, top_p, end, barred, self._live())
+        while self.live.any():
+            rows = np.arange(len(self.owners))
+            done = np.minimum(self.done, self.chances.shape[1] - 1)  # nobody reads what else a free row says
+            picked, values = draw(
+                self.steps.logits(self.tokens),
+                self.chances[rows, done],
+                temperature=temperature,
+                top_p=top_p,
+                end=end,
+                barred=self.live & (self.done < least),
+                live=self.live,
+            )
             self.tokens = picked
-            for row, (owner, token, value) in enumerate(zip(self.owners, picked, values, strict=True)):
-                if owner is not None:
-                    self._note(row, owner, token, value, end)
-            self._seat()
+            self.written[rows, done], self.values[rows, done] = picked, values
+            self.done += 1
+            closed = self.live & ((picked == end) | (self.done == self.limits))
+            if closed.any():
+                for row in closed.nonzero()[0].tolist():
+                    self._close(row, end)
+                self._seat()
+            elif self.steps.used == self.steps.capacity:
+                self._make_room()
 
-    def _live(self) -> list[int]:
-        return [row for row, owner in enumerate(self.owners) if owner is not None]
-
-    def _note(self, row: int, owner: tuple[int, int], token: int, value: float, end: int) -> None:
+    def _close(self, row: int, end: int) -> None:
+        owner, count = self.owners[row], self.done[row]
+        assert owner is not None
         prompt, number = owner
-        answer = self.found.answers[prompt][number]
-        answer.append(token)
-        self.found.log_probs[prompt][number].append(value)
-        if token == end:
+        self.found.answers[prompt][number] = self.written[row, :count].tolist()
+        self.found.log_probs[prompt][number] = self.values[row, :count].tolist()
+        if self.tokens[row] == end:
             self.found.finished[prompt][number] = "end"
-        if token == end or len(answer) == self.most[prompt]:
-            self.owners[row], self.chances[row] = None, None
+        self.owners[row], self.live[row] = None, False
 
     def _seat(self) -> None:
         """Gives free rows to waiting answers, and drops rows that nobody needs."""
-        cache = self.cache
-        for row, owner in enumerate(self.owners):
-            if owner is None and self.waiting:
-                prompt, number = self.owners[row] = self.waiting.pop()
-                tokens = self.prompts[prompt]
-                if len(tokens) > 1:
-                    cache.put(row, self._prompt(prompt), len(tokens) - 1)
-                self.starts[row], self.tokens[row] = cache.used - len(tokens) + 1, tokens[-1]
-                self.chances[row] = np.random.default_rng([*self.seeds, prompt, number]).random(self.most[prompt])
-        live = self._live()
-        if not live:
+        steps, free = self.steps, (~self.live).nonzero()[0].tolist()
+        taken = free[: len(self.waiting)]
+        for row in taken:
+            prompt, number = self.owners[row] = self.waiting.pop()
+            self.starts[row], self.tokens[row] = steps.used - len(self.prompts[prompt]) + 1, self.prompts[prompt][-1]
+            self.limits[row] = self.most[prompt]
+            chances = np.random.default_rng([*self.seeds, prompt, number]).random(self.most[prompt])
+            self.chances[row, : len(chances)] = chances
+        self.live[taken], self.done[taken] = True, 0
+        self._put([row for row in taken if self.starts[row] < steps.used])
+        spare = len(free) - len(taken)
+        if not self.live.any():
             return
-        if len(self.owners) - len(live) >= BLOCK:
-            kept = sorted([*live, *[row for row, o in enumerate(self.owners) if o is None][: -len(live) % BLOCK]])
-            cache.keep(kept)
-            self.owners, self.starts, self.tokens, self.chances = (
-                [of[row] for row in kept] for of in (self.owners, self.starts, self.tokens, self.chances)
-            )
-            live = self._live()
-        cache.first = min(self.starts[row] for row in live)
-        if cache.used == cache.capacity:
-            by = min(cache.first, cache.used - self.longest)
-            cache.shift(by)
-            self.starts = [start - by for start in self.starts]
+        if spare >= max(BLOCK, len(self.owners) // BLOCK):
+            self._drop(spare // BLOCK * BLOCK)
+        steps.first = int(self.starts[self.live].min())
+        self._make_room()
+        steps.place(self.starts)
 
-    def _prompt(self, number: int) -> Any:
-        """All of a prompt but its last token, read once; stray tokens behind it are seen by none of it."""
-        from transformers.cache_utils import DynamicCache
+    def _put(self, rows: list[int]) -> None:
+        """Pasts of rows whose prompt is longer than a token, many prompts read together."""
+        numbers = [owner[0] for row in rows if (owner := self.owners[row]) is not None]
+        needed = [n for n in dict.fromkeys(numbers) if n not in self.pasts]
+        if needed:
+            ahead, size = list(needed), sum(len(self.prompts[n]) for n in needed)
+            for n in range(max(needed) + 1, len(self.prompts)):
+                size += len(self.prompts[n])
+                if size > READ:
+                    break
+                if len(self.prompts[n]) > 1:
+                    ahead.append(n)
+            while ahead:
+                count, size = 0, 0
+                while count < len(ahead) and (not count or size + len(self.prompts[ahead[count]]) <= READ):
+                    size += len(self.prompts[ahead[count]])
+                    count += 1
+                part, ahead = ahead[:count], ahead[count:]
+                self.pasts |= zip(part, self.steps.read([self.prompts[n][:-1] for n in part]), strict=True)
+        self.steps.put(rows, [self.pasts[n] for n in numbers])
+        following = self.waiting[-1][0] if self.waiting else len(self.prompts)
+        self.pasts = {n: past for n, past in self.pasts.items() if n >= following}
 
-        if self.read[0] != number:
-            tokens, cache = list(self.prompts[number][:-1]), DynamicCache()
-            given = torch.tensor([tokens + [0] * (-len(tokens) % STRIDE)], device=self.model.device)
-            self.model.base_model(input_ids=given, past_key_values=cache, use_cache=True)
-            self.read = number, cache
-        return self.read[1]
+    def _drop(self, count: int) -> None:
+        """So many free rows fewer; rows behind the new end move to free ones before it."""
+        size = len(self.owners) - count
+        behind = [row for row in range(size, len(self.owners)) if self.live[row]]
+        kept = [row if self.live[row] or not behind else behind.pop() for row in range(size)]
+        self.steps.keep(kept)
+        self.owners = [self.owners[row] for row in kept]
+        self.live, self.starts, self.tokens, self.done, self.limits = (
+            of[kept] for of in (self.live, self.starts, self.tokens, self.done, self.limits)
+        )
+        self.chances, self.written, self.values = (of[kept] for of in (self.chances, self.written, self.values))
 
-    def _logits(self) -> Tensor:
-        """(rows, vocabulary): of the token behind each row's last."""
-        cache, where = self.cache, self.model.device
-        given: dict[str, Tensor] = {"input_ids": torch.tensor(self.tokens, device=where)[:, None]}
-        starts = torch.tensor(self.starts, device=where).clamp(cache.first, cache.used)[:, None]
-        if self.placed:
-            given["position_ids"] = cache.used - starts
-        if bool((starts > cache.first).any()):
-            given["attention_mask"] = (torch.arange(cache.first, cache.used + 1, device=where) >= starts).long()
-        found: Tensor = self.model(**given, past_key_values=cache, use_cache=True).logits[:, -1].float()
-        cache.used += 1
-        return found
-
-
-def _draw(
-    logits: Tensor,
-    chances: list[float],
-    temperature: float,
-    top_p: float,
-    end: int,
-    barred: list[bool],
-    live: list[int],
-) -> tuple[list[int], list[float]]:
-    """A token a row, where its chance in [0, 1) falls among the shares of all, and its log-probability; logits are used up."""
-    ends = logits[:, end].clone()
-    closed = torch.tensor(barred, device=logits.device)
-    logits[:, end].masked_fill_(closed, -torch.inf)
-    top = logits.amax(1, keepdim=True)
-    shares = (logits - top).exp_()
-    totals = shares.sum(1).log_() + top[:, 0]
-    totals = torch.where(closed, torch.logaddexp(totals, ends), totals)  # the model's own, with the end
-    if not bool(totals[live].isfinite().all()):
-        raise StropError("S601", "the model's logits are not finite", "is the model damaged?")
-    if temperature == 0:
-        picked = logits.argmax(1)
-    else:
-        if temperature != 1:
-            shares = ((logits - top) / temperature).exp_()
-        given = torch.tensor(chances, dtype=torch.float64, device=logits.device)[:, None]
-        picked = _pick(shares, given) if top_p == 1 else _pick_among_likeliest(shares, given, top_p)
-    return picked.tolist(), (logits.gather(1, picked[:, None])[:, 0] - totals).tolist()
-
-
-def _pick(shares: Tensor, chances: Tensor) -> Tensor:
-    """(rows,): the first place at which the running sum of shares is above the chance's part of all; first its block, then there.
-
-    A sum of all in float64 would cost as much as the model's head.
-    """
-    size = min(RUN, shares.shape[1])
-    blocks = nn.functional.pad(shares, (0, -shares.shape[1] % size)).unflatten(1, (-1, size))
-    sums = blocks.sum(2).double().cumsum(1)
-    wanted = chances * sums[:, -1:]
-    number = torch.searchsorted(sums, wanted, right=True).clamp_(max=sums.shape[1] - 1)
-    below = torch.where(number > 0, sums.gather(1, (number - 1).clamp(min=0)), 0.0)
-    inside = blocks[torch.arange(len(shares)), number[:, 0]].double().cumsum(1)
-    part = (wanted - below) / (sums.gather(1, number) - below)  # the two sums are rounded in other ways
-    place = torch.searchsorted(inside, part * inside[:, -1:], right=True)
-    return (number * size + place).clamp_(max=shares.shape[1] - 1)[:, 0]
-
-
-def _pick_among_likeliest(shares: Tensor, chances: Tensor, top_p: float) -> Tensor:
-    """`_pick` from the fewest that have the share top_p together."""
-    least = top_p * shares.sum(1)
-    kept, names = shares.topk(min(RUN, shares.shape[1]))
-    if bool((kept.sum(1) < least).any()):
-        kept, names = shares.sort(descending=True)
-    kept = kept.where(kept.cumsum(1) - kept < least[:, None], 0.0)
-    return names.gather(1, _pick(kept, chances)[:, None])[:, 0]
+    def _make_room(self) -> None:
+        """Where the tables are full, all that is still seen moves to their beginning."""
+        steps = self.steps
+        if steps.used == steps.capacity:
+            by = min(steps.first, steps.used - self.longest)
+            steps.shift(by)
+            self.starts -= by
+            steps.place(self.starts)
 
 
 @contextmanager
-def _packed(model: nn.Module, rows: int) -> Iterator[None]:
-    """The linear layers with their weights as oneDNN keeps them, which spares turning them over at every product."""
+def _packed(model: nn.Module, rows: int, as_type: torch.dtype | None) -> Iterator[None]:
+    """The linear layers with their weights as the processor's products like them best, which spares turning them over each time."""
     changed = []
-    if torch.backends.mkldnn.is_available():
-        for module in model.modules():
-            if (
-                isinstance(module, nn.Linear)
-                and module.weight.dtype == torch.float32
-                and module.weight.device.type == "cpu"
-            ):
-                weight = torch.ops.mkldnn._reorder_linear_weight(module.weight.detach(), rows)
-                module.forward = partial(product, weight=weight, bias=module.bias)  # type: ignore[method-assign]
-                changed.append(module)
+    for module in model.modules():
+        if (
+            isinstance(module, nn.Linear)
+            and module.weight.dtype == torch.float32
+            and module.weight.device.type == "cpu"
+        ):
+            module.forward = Prepared(module.weight, module.bias, rows=rows, as_type=as_type)  # type: ignore[method-assign]
+            changed.append(module)
     try:
         yield
     finally:

@@ -1,0 +1,272 @@
+"""How does a Llama read prompts and write a token with as few, as large products as can be? Its own weights, laid out anew."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from strop.models.language.linear import FastEmbedding, FastLinear
+from strop.models.language.products import Prepared
+
+STRIDE = 64  # tokens of prompts are read at a multiple of it: a product keeps code for each shape that it has met
+PROBE = (3, 5, 7, 4), (6,), (5, 4, 8)  # texts whose next tokens must be what the model itself says
+ROTATIONS = ("default", "linear", "llama3", "yarn")  # of those, angles do not depend on what is read
+FAMILIES = {"llama": "Llama", "qwen2": "Qwen2", "mistral": "Mistral"}
+
+
+def is_plain(model: Any) -> bool:
+    """Whether a model is made of nothing but what `Laid` knows, on the CPU in float32; hooks and windows are not."""
+    from transformers import activations, models
+
+    kind = type(model)
+    family = next((f for f, name in FAMILIES.items() if kind.__name__ == f"{name}ForCausalLM"), None)
+    if family is None:
+        return False
+    theirs = getattr(getattr(models, family), f"modeling_{family}")
+    parts = ("ForCausalLM", "Model", "DecoderLayer", "Attention", "MLP", "RMSNorm", "RotaryEmbedding")
+    known = {getattr(theirs, FAMILIES[family] + part) for part in parts}
+    known |= {nn.Linear, FastLinear, nn.Embedding, FastEmbedding, nn.ModuleList, nn.SiLU, activations.SiLUActivation}
+    config = model.config
+    return (
+        config.hidden_act == "silu"
+        and not getattr(config, "sliding_window", None)
+        and config.rope_parameters.get("rope_type") in ROTATIONS
+        and all(type(m) in known and not ("forward" in vars(m) or _watched(m)) for m in model.modules())
+        and all(p.dtype == torch.float32 and p.device.type == "cpu" for p in model.parameters())
+    )
+
+
+def _watched(module: nn.Module) -> bool:
+    return bool(module._forward_hooks or module._forward_pre_hooks)
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """What a layer multiplies by; its norms' weights are in what follows them."""
+
+    heads: Prepared
+    out: Prepared
+    gates: Prepared
+    down: Prepared
+    small: tuple[float, float]  # what its two norms add to the sum of squares
+
+
+class Laid:
+    """The weights of a model that `is_plain`: queries, keys and values in one product, gate and up in one.
+
+    The two halves that a rotation mixes stand side by side, so that it is one product of complex numbers; a norm's weight and
+    the scale of the scores are in the rows that they meet. as_type: see `Prepared`.
+    """
+
+    def __init__(self, model: Any, *, rows: int, as_type: torch.dtype | None = None) -> None:
+        body, self.model, self.as_type, self.rows = model.base_model, model, as_type, rows
+        attention = body.layers[0].self_attn
+        self.width = attention.head_dim
+        self.heads = attention.q_proj.out_features // self.width
+        self.kept = attention.k_proj.out_features // self.width  # heads whose keys are kept
+        self.words, self.norm = body.embed_tokens.weight.detach(), body.norm
+        self.root = self.words.shape[1] ** 0.5
+        self.layers = [self._layer(layer) for layer in body.layers]
+        self.last = self._small(body.norm)
+        self.head_scale = body.norm.weight.detach() * self.root
+        self.head = Prepared(model.lm_head.weight, model.lm_head.bias, rows=rows, as_type=as_type)
+
+    def _layer(self, layer: Any) -> _Layer:
+        of, mlp = layer.self_attn, layer.mlp
+        turned = torch.arange(self.width).view(2, -1).T.flatten()
+        parts = []
+        for linear, count, scale in (
+            (of.q_proj, self.heads, self.width**-0.5),
+            (of.k_proj, self.kept, 1.0),
+            (of.v_proj, self.kept, None),
+        ):
+            order = torch.arange(count * self.width)
+            if scale is not None:
+                order = order.view(count, self.width)[:, turned].flatten()
+            bias = linear.weight.new_zeros(len(order)) if linear.bias is None else linear.bias.detach()
+            parts.append((linear.weight.detach()[order] * (scale or 1.0), bias[order] * (scale or 1.0)))
+        weight, bias = (torch.cat(of_all) for of_all in zip(*parts, strict=True))
+        biased = any(linear.bias is not None for linear in (of.q_proj, of.k_proj, of.v_proj))
+        gates = torch.cat([mlp.gate_proj.weight, mlp.up_proj.weight]).detach()
+        both = mlp.gate_proj.bias, mlp.up_proj.bias
+        return _Layer(
+            heads=self._prepared(weight * layer.input_layernorm.weight.detach() * self.root, bias if biased else None),
+            out=self._prepared(of.o_proj.weight, of.o_proj.bias),
+            gates=self._prepared(
+                gates * layer.post_attention_layernorm.weight.detach() * self.root,
+                None if both[0] is None else torch.cat(both),
+            ),
+            down=self._prepared(mlp.down_proj.weight, mlp.down_proj.bias),
+            small=(self._small(layer.input_layernorm), self._small(layer.post_attention_layernorm)),
+        )
+
+    def _prepared(self, weight: Tensor, bias: Tensor | None) -> Prepared:
+        return Prepared(weight, bias, rows=self.rows, as_type=self.as_type)
+
+    def _small(self, norm: Any) -> float:
+        return float(norm.variance_epsilon) * self.words.shape[1]
+
+    def turns(self, places: int) -> Tensor:
+        """(places, width / 2): how far each place turns, as complex numbers."""
+        cos, sin = self.model.base_model.rotary_emb(self.words[:1, None], torch.arange(places)[None])
+        half = self.width // 2
+        return torch.complex(cos[0, :, :half], sin[0, :, :half])
+
+    def split(self, layer: _Layer, x: Tensor, turn: Tensor) -> tuple[Tensor, Tensor]:
+        """Of tokens (n, d): queries (n, heads, width), and keys and values (n, 2, kept, width)."""
+        found = layer.heads(_even(x, layer.small[0]))
+        turning = (self.heads + self.kept) * self.width
+        pairs = torch.view_as_complex(found[:, :turning].view(len(x), self.heads + self.kept, -1, 2))
+        pairs.mul_(turn[:, None])
+        queries = found[:, : self.heads * self.width].view(len(x), self.heads, self.width)
+        return queries, found[:, self.heads * self.width :].view(len(x), 2, self.kept, self.width)
+
+    def after(self, layer: _Layer, x: Tensor, seen: Tensor) -> Tensor:
+        """The layer's rest: x (n, d) is changed, seen (n, heads x width) is what attention gave."""
+        x.add_(layer.out(seen))
+        gate, up = layer.gates(_even(x, layer.small[1])).chunk(2, 1)
+        return x.add_(layer.down(nn.functional.silu(gate).mul_(up)))
+
+    def logits(self, x: Tensor) -> Tensor:
+        """(n, vocabulary)."""
+        return self.head(_even(x, self.last).mul_(self.head_scale))
+
+
+def _even(x: Tensor, small: float) -> Tensor:
+    """x / sqrt(sum of its squares + small): RMSNorm but for constants that stand in the next weights."""
+    return x * torch.linalg.vecdot(x, x).add_(small).rsqrt_()[:, None]
+
+
+class LlamaSteps:
+    """Answers that are written by `Laid` weights, a row each: all rows end at the same place, `used`.
+
+    A row begins where its prompt does (`place` says where); `first`: the place from which on anybody looks.
+    """
+
+    def __init__(self, laid: Laid, *, rows: int, used: int, capacity: int) -> None:
+        self.laid, self.rows, self.first, self.used, self.capacity = laid, rows, used, used, capacity
+        self.table = torch.zeros(len(laid.layers), 2, rows * laid.kept, capacity, laid.width)
+        self.turns = laid.turns(capacity + 1)
+        self.places, self.mask = torch.zeros(rows, dtype=torch.long), None
+
+    def read(self, prompts: Sequence[Sequence[int]]) -> list[Any]:
+        """What each prompt leaves behind: (its place among those of its length, keys and values of all these)."""
+        laid, lengths = self.laid, sorted({len(prompt) for prompt in prompts})
+        groups = [[p for p in prompts if len(p) == n] for n in lengths]
+        tokens = [token for group in groups for prompt in group for token in prompt]
+        spread = [torch.arange(n).repeat(len(group)) for n, group in zip(lengths, groups, strict=True)]
+        strays = -len(tokens) % STRIDE
+        x = laid.words[torch.tensor(tokens + [0] * strays)]
+        turn = self.turns[torch.cat([*spread, torch.zeros(strays, dtype=torch.long)])]
+        sizes = [len(group) * n for group, n in zip(groups, lengths, strict=True)]
+        shape = len(laid.layers), 2
+        kept = [x.new_empty(*shape, len(g), laid.kept, n, laid.width) for g, n in zip(groups, lengths, strict=True)]
+        for number, layer in enumerate(laid.layers):
+            queries, both = laid.split(layer, x, turn)
+            seen, start = x.new_zeros(len(x), laid.heads * laid.width), 0
+            for past, size in zip(kept, sizes, strict=True):
+                part = slice(start, start + size)
+                past[number] = both[part].unflatten(0, (past.shape[2], -1)).permute(2, 0, 3, 1, 4)
+                seen[part] = _within(queries[part], past[number])
+                start += size
+            if number + 1 < len(laid.layers):  # of the last one nobody reads more
+                x = laid.after(layer, x, seen)
+        numbers = dict.fromkeys(lengths, 0)
+        found = []
+        for prompt in prompts:
+            n = len(prompt)
+            found.append((numbers[n], kept[lengths.index(n)]))
+            numbers[n] += 1
+        return found
+
+    def put(self, rows: Sequence[int], pasts: Sequence[Any]) -> None:
+        """The past of rows: what was read."""
+        table = self.table.unflatten(2, (-1, self.laid.kept))
+        groups: dict[int, tuple[Tensor, list[int], list[int]]] = {}
+        for row, (number, past) in zip(rows, pasts, strict=True):
+            _, these, numbers = groups.setdefault(id(past), (past, [], []))
+            these.append(row)
+            numbers.append(number)
+        for past, these, numbers in groups.values():
+            table[:, :, these, :, self.used - past.shape[4] : self.used] = past[:, :, numbers]
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """These rows alone, in this order; cheap where most stay where they are."""
+        moved = [(new, old) for new, old in enumerate(rows) if new != old]
+        if moved:
+            table = self.table.unflatten(2, (-1, self.laid.kept))[:, :, :, :, self.first : self.used]
+            new, old = ([pair[n] for pair in moved] for n in range(2))
+            table[:, :, new] = table[:, :, old]
+        self.rows = len(rows)
+
+    def shift(self, by: int) -> None:
+        """All rows so many places to the left: what stood there is no longer needed."""
+        self.table[:, :, :, self.first - by : self.used - by] = self.table[:, :, :, self.first : self.used].clone()
+        self.first, self.used = self.first - by, self.used - by
+
+    def place(self, starts: npt.NDArray[np.int64]) -> None:
+        """Where each row begins."""
+        begins = torch.from_numpy(starts)
+        self.places = (self.used - begins).clamp_(0, len(self.turns) - 1)
+        self.mask = None
+        if int(starts.max()) > self.first:
+            before = torch.arange(self.capacity) < begins[:, None]
+            self.mask = torch.zeros(self.rows, 1, self.capacity).masked_fill_(before[:, None], -torch.inf)
+
+    def logits(self, tokens: npt.NDArray[np.int64]) -> Tensor:
+        """(rows, vocabulary): of the token behind each row's last, which is read."""
+        laid, rows = self.laid, self.rows
+        flat = self.table[:, :, : rows * laid.kept]
+        seen = flat[:, :, :, self.first : self.used + 1]
+        keys, values = seen[:, 0].transpose(2, 3).unbind(0), seen[:, 1].unbind(0)
+        here = flat[:, :, :, self.used].unflatten(2, (rows, laid.kept)).unbind(0)
+        mask = None if self.mask is None else self.mask[:, :, self.first : self.used + 1]
+        x = laid.words.index_select(0, torch.from_numpy(tokens))
+        turn = self.turns.index_select(0, self.places)
+        for layer, key, value, new in zip(laid.layers, keys, values, here, strict=True):
+            queries, both = laid.split(layer, x, turn)
+            new.copy_(both.transpose(0, 1))
+            scores = torch.bmm(queries.reshape(rows * laid.kept, -1, laid.width), key)
+            if mask is not None:
+                scores.view(rows, laid.heads, -1).add_(mask)
+            found = torch.bmm(scores.softmax(-1), value)
+            x = laid.after(layer, x, found.view(rows, -1))
+        self.used += 1
+        self.places.add_(1).clamp_(max=len(self.turns) - 1)
+        return laid.logits(x)
+
+
+def _within(queries: Tensor, past: Tensor) -> Tensor:
+    """(tokens, heads x width): what the tokens of texts of one length see of their own beginnings."""
+    texts, kept, length, width = past.shape[1:]
+    heads = queries.shape[1]
+    query = queries.view(texts, length, heads, width).transpose(1, 2)
+    key, value = past[:, :, :, None].expand(2, texts, kept, heads // kept, length, width).flatten(2, 3)
+    found = nn.functional.scaled_dot_product_attention(query, key, value, is_causal=True, scale=1.0)
+    return found.transpose(1, 2).reshape(texts * length, -1)
+
+
+@torch.no_grad()
+def agrees(laid: Laid) -> bool:
+    """Whether the next tokens of a few short texts are the model's own, read at once and after one step."""
+    texts = [[token % len(laid.words) for token in text] for text in PROBE]
+    longest = max(map(len, texts))
+    steps = LlamaSteps(laid, rows=len(texts), used=longest - 1, capacity=longest + 1)
+    long = [row for row, text in enumerate(texts) if len(text) > 1]
+    try:
+        steps.put(long, steps.read([texts[row][:-1] for row in long]))
+        steps.first, starts = 0, np.array([longest - len(text) for text in texts])
+        steps.place(starts)
+        for extra in (texts[0][:0], texts[0][:1]):
+            found = steps.logits(np.array([(text + extra)[-1] for text in texts]))
+            for row, text in zip(found, texts, strict=True):
+                truth = laid.model(input_ids=torch.tensor([text + extra]), use_cache=False).logits[0, -1]
+                if not bool(((row - truth).abs() <= 1e-3 * (1 + truth.abs())).all()):
+                    return False
+    except (AttributeError, TypeError, ValueError, RuntimeError):  # a shape that is not what it says
+        return False
+    return True
