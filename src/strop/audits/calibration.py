@@ -98,7 +98,7 @@ def calibration(
     n, mass = int(known.sum()), np.asarray(table.answers.sum(1)).astype(np.int64)
     chance = sureness.ece_by_chance(table.values, mass, table.bins, draws=CHANCE_DRAWS, seed=seed)
     low, high = np.quantile(chance, [0.025, 0.975])
-    accuracy = clustered_share("accuracy", y[known], groups[known])
+    accuracy = clustered_share(sureness.RIGHT, y[known], groups[known])
     same: dict[str, Any] = {"bins": bins, "scheme": scheme, "draws": draws, "seed": seed}
     return Calibration(
         _not_by_chance(told["ECE, error"], chance),
@@ -106,10 +106,10 @@ def calibration(
         told["Brier, error"],
         told["AUROC"],
         told["AURC, error"],
-        _gap(told["gap"], told["mean confidence"], accuracy),
-        told["mean confidence"],
+        _gap(told[sureness.GAP], told[sureness.SAYS], accuracy),
+        told[sureness.SAYS],
         accuracy,
-        clustered_share("parse rate", known.astype(float), groups),
+        clustered_share("parse rate, share", known.astype(float), groups),
         Figure("ECE of a calibrated writer, error", float(chance.mean()), float(low), float(high), n),
         _parts(table),
         () if known.all() else _as_zero(np.nan_to_num(c), y, groups, **same),

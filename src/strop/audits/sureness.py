@@ -13,7 +13,8 @@ from strop.errors import StropError
 
 Array = npt.NDArray[Any]
 MOST_VALUES, MOST_BLOCKS = 2000, 5000  # told apart while questions are drawn again
-FIGURES = ("ECE, error", "MCE, error", "Brier, error", "AUROC", "AURC, error", "mean confidence", "accuracy", "gap")
+GAP, SAYS, RIGHT = "confidence over right, gap in share", "mean confidence, share", "right, share"
+FIGURES = ("ECE, error", "MCE, error", "Brier, error", "AUROC", "AURC, error", SAYS, RIGHT, GAP)
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,9 +144,9 @@ def counted_figures(values: Array, answers: Array, right: Array, bins: Array) ->
             "Brier, error": ((c * c) * answers + (1 - 2 * c) * right).sum(0) / total,
             "AUROC": (right * below).sum(0) / (hits * (total - hits)),
             "AURC, error": _area(answers[::-1], wrong[::-1]) / total,
-            "mean confidence": mean,
-            "accuracy": accuracy,
-            "gap": mean - accuracy,
+            SAYS: mean,
+            RIGHT: accuracy,
+            GAP: mean - accuracy,
         }
 
 
