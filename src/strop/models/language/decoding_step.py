@@ -1,7 +1,6 @@
-"""How does a Llama read prompts and write a token with as few, as large products as can be? Its own weights, laid out anew."""
+"""How does a Llama read prompts and write a token to each of many rows? Over tables of keys and values that do not grow."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,136 +8,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from strop.models.language.linear import FastEmbedding, FastLinear
-from strop.models.language.products import Prepared
+from strop.models.language.llama_weights import Laid
 
 STRIDE = 64  # tokens of prompts are read at a multiple of it: a product keeps code for each shape that it has met
 PROBE = (3, 5, 7, 4), (6,), (5, 4, 8)  # texts whose next tokens must be what the model itself says
-ROTATIONS = ("default", "linear", "llama3", "yarn")  # of those, angles do not depend on what is read
-FAMILIES = {"llama": "Llama", "qwen2": "Qwen2", "mistral": "Mistral"}
-
-
-def is_plain(model: Any) -> bool:
-    """Whether a model is made of nothing but what `Laid` knows, on the CPU in float32; hooks and windows are not."""
-    from transformers import activations, models
-
-    kind = type(model)
-    family = next((f for f, name in FAMILIES.items() if kind.__name__ == f"{name}ForCausalLM"), None)
-    if family is None:
-        return False
-    theirs = getattr(getattr(models, family), f"modeling_{family}")
-    parts = ("ForCausalLM", "Model", "DecoderLayer", "Attention", "MLP", "RMSNorm", "RotaryEmbedding")
-    known = {getattr(theirs, FAMILIES[family] + part) for part in parts}
-    known |= {nn.Linear, FastLinear, nn.Embedding, FastEmbedding, nn.ModuleList, nn.SiLU, activations.SiLUActivation}
-    config = model.config
-    return (
-        config.hidden_act == "silu"
-        and not getattr(config, "sliding_window", None)
-        and config.rope_parameters.get("rope_type") in ROTATIONS
-        and all(type(m) in known and not ("forward" in vars(m) or _watched(m)) for m in model.modules())
-        and all(p.dtype == torch.float32 and p.device.type == "cpu" for p in model.parameters())
-    )
-
-
-def _watched(module: nn.Module) -> bool:
-    return bool(module._forward_hooks or module._forward_pre_hooks)
-
-
-@dataclass(frozen=True)
-class _Layer:
-    """What a layer multiplies by; its norms' weights are in what follows them."""
-
-    heads: Prepared
-    out: Prepared
-    gates: Prepared
-    down: Prepared
-    small: tuple[float, float]  # what its two norms add to the sum of squares
-
-
-class Laid:
-    """The weights of a model that `is_plain`: queries, keys and values in one product, gate and up in one.
-
-    The two halves that a rotation mixes stand side by side, so that it is one product of complex numbers; a norm's weight and
-    the scale of the scores are in the rows that they meet. as_type: see `Prepared`.
-    """
-
-    def __init__(self, model: Any, *, rows: int, as_type: torch.dtype | None = None) -> None:
-        body, self.model, self.as_type, self.rows = model.base_model, model, as_type, rows
-        attention = body.layers[0].self_attn
-        self.width = attention.head_dim
-        self.heads = attention.q_proj.out_features // self.width
-        self.kept = attention.k_proj.out_features // self.width  # heads whose keys are kept
-        self.words, self.norm = body.embed_tokens.weight.detach(), body.norm
-        self.root = self.words.shape[1] ** 0.5
-        self.layers = [self._layer(layer) for layer in body.layers]
-        self.last = self._small(body.norm)
-        self.head_scale = body.norm.weight.detach() * self.root
-        self.head = Prepared(model.lm_head.weight, model.lm_head.bias, rows=rows, as_type=as_type)
-
-    def _layer(self, layer: Any) -> _Layer:
-        of, mlp = layer.self_attn, layer.mlp
-        turned = torch.arange(self.width).view(2, -1).T.flatten()
-        parts = []
-        for linear, count, scale in (
-            (of.q_proj, self.heads, self.width**-0.5),
-            (of.k_proj, self.kept, 1.0),
-            (of.v_proj, self.kept, None),
-        ):
-            order = torch.arange(count * self.width)
-            if scale is not None:
-                order = order.view(count, self.width)[:, turned].flatten()
-            bias = linear.weight.new_zeros(len(order)) if linear.bias is None else linear.bias.detach()
-            parts.append((linear.weight.detach()[order] * (scale or 1.0), bias[order] * (scale or 1.0)))
-        weight, bias = (torch.cat(of_all) for of_all in zip(*parts, strict=True))
-        biased = any(linear.bias is not None for linear in (of.q_proj, of.k_proj, of.v_proj))
-        gates = torch.cat([mlp.gate_proj.weight, mlp.up_proj.weight]).detach()
-        both = mlp.gate_proj.bias, mlp.up_proj.bias
-        return _Layer(
-            heads=self._prepared(weight * layer.input_layernorm.weight.detach() * self.root, bias if biased else None),
-            out=self._prepared(of.o_proj.weight, of.o_proj.bias),
-            gates=self._prepared(
-                gates * layer.post_attention_layernorm.weight.detach() * self.root,
-                None if both[0] is None else torch.cat(both),
-            ),
-            down=self._prepared(mlp.down_proj.weight, mlp.down_proj.bias),
-            small=(self._small(layer.input_layernorm), self._small(layer.post_attention_layernorm)),
-        )
-
-    def _prepared(self, weight: Tensor, bias: Tensor | None) -> Prepared:
-        return Prepared(weight, bias, rows=self.rows, as_type=self.as_type)
-
-    def _small(self, norm: Any) -> float:
-        return float(norm.variance_epsilon) * self.words.shape[1]
-
-    def turns(self, places: int) -> Tensor:
-        """(places, width / 2): how far each place turns, as complex numbers."""
-        cos, sin = self.model.base_model.rotary_emb(self.words[:1, None], torch.arange(places)[None])
-        half = self.width // 2
-        return torch.complex(cos[0, :, :half], sin[0, :, :half])
-
-    def split(self, layer: _Layer, x: Tensor, turn: Tensor) -> tuple[Tensor, Tensor]:
-        """Of tokens (n, d): queries (n, heads, width), and keys and values (n, 2, kept, width)."""
-        found = layer.heads(_even(x, layer.small[0]))
-        turning = (self.heads + self.kept) * self.width
-        pairs = torch.view_as_complex(found[:, :turning].view(len(x), self.heads + self.kept, -1, 2))
-        pairs.mul_(turn[:, None])
-        queries = found[:, : self.heads * self.width].view(len(x), self.heads, self.width)
-        return queries, found[:, self.heads * self.width :].view(len(x), 2, self.kept, self.width)
-
-    def after(self, layer: _Layer, x: Tensor, seen: Tensor) -> Tensor:
-        """The layer's rest: x (n, d) is changed, seen (n, heads x width) is what attention gave."""
-        x.add_(layer.out(seen))
-        gate, up = layer.gates(_even(x, layer.small[1])).chunk(2, 1)
-        return x.add_(layer.down(nn.functional.silu(gate).mul_(up)))
-
-    def logits(self, x: Tensor) -> Tensor:
-        """(n, vocabulary)."""
-        return self.head(_even(x, self.last).mul_(self.head_scale))
-
-
-def _even(x: Tensor, small: float) -> Tensor:
-    """x / sqrt(sum of its squares + small): RMSNorm but for constants that stand in the next weights."""
-    return x * torch.linalg.vecdot(x, x).add_(small).rsqrt_()[:, None]
 
 
 class LlamaSteps:
@@ -149,7 +22,8 @@ class LlamaSteps:
 
     def __init__(self, laid: Laid, *, rows: int, used: int, capacity: int) -> None:
         self.laid, self.rows, self.first, self.used, self.capacity = laid, rows, used, used, capacity
-        self.table = torch.zeros(len(laid.layers), 2, rows * laid.kept, capacity, laid.width)
+        shape = len(laid.layers), 2, rows * laid.kept, capacity, laid.width
+        self.table = torch.from_numpy(np.zeros(shape, np.float32))  # numpy's zeros cost nothing until they are touched
         self.turns = laid.turns(capacity + 1)
         self.places, self.mask = torch.zeros(rows, dtype=torch.long), None
 
@@ -251,7 +125,7 @@ def _within(queries: Tensor, past: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def agrees(laid: Laid) -> bool:
+def agrees(model: Any, laid: Laid) -> bool:
     """Whether the next tokens of a few short texts are the model's own, read at once and after one step."""
     texts = [[token % len(laid.words) for token in text] for text in PROBE]
     longest = max(map(len, texts))
@@ -264,7 +138,7 @@ def agrees(laid: Laid) -> bool:
         for extra in (texts[0][:0], texts[0][:1]):
             found = steps.logits(np.array([(text + extra)[-1] for text in texts]))
             for row, text in zip(found, texts, strict=True):
-                truth = laid.model(input_ids=torch.tensor([text + extra]), use_cache=False).logits[0, -1]
+                truth = model(input_ids=torch.tensor([text + extra]), use_cache=False).logits[0, -1]
                 if not bool(((row - truth).abs() <= 1e-3 * (1 + truth.abs())).all()):
                     return False
     except (AttributeError, TypeError, ValueError, RuntimeError):  # a shape that is not what it says

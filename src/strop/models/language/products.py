@@ -40,21 +40,30 @@ def type_of(products: str) -> torch.dtype | None:
 class Prepared:
     """A weight laid out once for many products of about `rows` rows with it; see `product`, which it is.
 
-    Held a second time where that is faster: small products are left to torch.mm, whose call costs a fifth.
+    Held a second time where that is faster: small products are left to torch.mm, whose call costs a fifth. own: whether the
+    weight stays as it is; if not, it is copied in any case.
     """
 
     def __init__(
-        self, weight: Tensor, bias: Tensor | None = None, *, rows: int, as_type: torch.dtype | None = None
+        self,
+        weight: Tensor,
+        bias: Tensor | None = None,
+        *,
+        rows: int,
+        as_type: torch.dtype | None = None,
+        own: bool = True,
     ) -> None:
-        kind = as_type or weight.dtype
         self.as_type = as_type if as_type != weight.dtype else None
-        self.weight, self.bias = weight.detach().to(kind), None if bias is None else bias.detach().to(kind)
+        kind = self.as_type or weight.dtype
+        held, self.bias = weight.detach().to(kind), None if bias is None else bias.detach().to(kind)
         large = rows * weight.numel() >= SMALL or self.as_type is not None
         here = weight.device.type == "cpu" and kind in (torch.float32, torch.bfloat16)
         self.laid = large and here and torch.backends.mkldnn.is_available()
         if self.laid:
-            self.weight = torch.ops.mkldnn._reorder_linear_weight(self.weight, rows)
+            self.weight = torch.ops.mkldnn._reorder_linear_weight(held, rows)
             self.multiply = torch.ops.mkldnn._linear_pointwise.default
+        else:
+            self.weight = held if own else held.clone()
 
     def __call__(self, rows: Tensor) -> Tensor:
         """rows (..., in) -> (..., out)."""

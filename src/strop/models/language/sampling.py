@@ -124,11 +124,12 @@ class _Steps(Protocol):
 def _steps(model: Any, rows: int, used: int, capacity: int, as_type: torch.dtype | None) -> Iterator[_Steps]:
     """The faster of both that says what the model says. Errors: S301 a model with a recurrent state."""
     from strop.models.language.caching import OwnSteps, keeps_keys
-    from strop.models.language.decoding_step import Laid, LlamaSteps, agrees, is_plain
+    from strop.models.language.decoding_step import LlamaSteps, agrees
+    from strop.models.language.llama_weights import Laid, is_plain, laid_out
 
     if is_plain(model):
-        laid = Laid(model, rows=rows, as_type=as_type)
-        if model not in AGREED and agrees(Laid(model, rows=rows) if as_type else laid):
+        laid = laid_out(model, rows=rows, as_type=as_type)
+        if model not in AGREED and agrees(model, Laid(model, rows=rows) if as_type else laid):
             AGREED.add(model)
         if model in AGREED:
             yield LlamaSteps(laid, rows=rows, used=used, capacity=capacity)
