@@ -150,6 +150,14 @@ def audit():
                 "bpo": tuple((d, Figure("recall@20", r, r - 0.01, r + 0.01, 943)) for d, r in ((0.0, 0.36), (0.1, 0.31), (0.2, 0.28))),
                 "tce": tuple((d, Figure("recall@20", r, r - 0.01, r + 0.01, 943)) for d, r in ((0.0, 0.355), (0.1, 0.34), (0.2, 0.33))),
             }, "Planted in train only."),
+            DoseCurve("As sure as it is right?", "it says", {
+                name: tuple((x, Figure("", y, y - 0.1, min(y + 0.1, 1.0), n)) for x, y, n in ((0.02, 0.3, 9), (0.55, 0.4, 90), (0.98, 0.61, 700)))
+                for name in ("stated", "a confidence with a very long name that goes on")
+            }, "Below the line it is too sure.", "right", "reliability"),
+            DoseCurve("How many can be kept", "kept, share of all answers", {
+                name: tuple((x / 20, Figure("", 0.9 - 0.3 * x / 20, 0.8 - 0.3 * x / 20, 1.0 - 0.3 * x / 20, 50)) for x in range(1, 21))
+                for name in ("stated", "a confidence with a very long name that goes on", "agreement")
+            }, "The higher, the better.", "right among the kept", "shares"),
         ),
         definitions={"gini of clicks": "0: every item has as many clicks; 1: one item has all of them."},
         settings={"k": 20, "draws": 2000},

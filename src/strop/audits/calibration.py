@@ -8,7 +8,7 @@ import numpy.typing as npt
 from scipy.optimize import isotonic_regression
 
 from strop.audits import sureness
-from strop.audits.intervals import two_sided_p, wider
+from strop.audits.intervals import moved, two_sided_p, wider
 from strop.audits.pairs import clustered_share
 from strop.audits.recalibration import Map as Map
 from strop.audits.recalibration import cross_fitted as cross_fitted
@@ -165,7 +165,7 @@ def _parts(table: Counted) -> tuple[Figure, ...]:
 
     least, always = brier(fitted), float(base * (1 - base))
     named = ("miscalibration, error", brier(c) - least), ("discrimination", always - least), ("uncertainty", always)
-    return tuple(Figure(f"Brier's {name}", max(value, 0.0), n=int(n)) for name, value in named)
+    return tuple(Figure(f"Brier's {name}", value if value > 1e-12 else 0.0, n=int(n)) for name, value in named)
 
 
 def _as_zero(c: Array, y: Array, groups: Array, *, bins: int, scheme: str, draws: int, seed: int) -> tuple[Figure, ...]:
@@ -226,6 +226,8 @@ def compared(
             found[name] = Figure(name, None, n=n), None
             continue
         gaps = drawn[0][name] - drawn[1][name] if drawn else np.full(2, value)
+        if name.startswith("ECE"):  # which drawing again raises, of one confidence more than of the other
+            gaps = moved(value, gaps)
         low, high = resampled_bounds(gaps)
         found[name] = Figure(name, value, low, high, n), None if low is None else two_sided_p(gaps)
     return found

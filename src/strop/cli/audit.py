@@ -1,11 +1,11 @@
-"""strop audit: what can this log, or these pairs, teach, what is a reward worth, or what do another tool's lists do?"""
+"""strop audit: what can this log, or these pairs, teach, what is a reward, or a confidence, worth, or what do lists do?"""
 
 from pathlib import Path
 from typing import Any
 
 import click
 
-from strop.cli import audit_pairs
+from strop.cli import audit_answers, audit_pairs
 from strop.cli.shared import (
     claim_folder,
     narrate,
@@ -22,17 +22,19 @@ from strop.errors import StropError
 
 @click.command(
     "audit",
-    help="What clicks, or preference pairs, can and cannot teach, what is wrong with them, or what the lists of any tool do."
+    help="What clicks, or preference pairs, can and cannot teach, what is wrong with them, what the lists of any tool do, or"
+    " whether the confidence of answers can be trusted."
     "\n\n\b\n  strop audit ratings.csv --threshold 4 -o out\n  strop audit ratings.csv --checked out/check_random.csv"
     "\n  strop audit ratings.csv --scores mine lists.csv\n  strop audit pairs.jsonl --test test.jsonl -o out"
-    "\n  strop audit pairs.jsonl --as reward --rewards scored.jsonl -o out",
+    "\n  strop audit pairs.jsonl --as reward --rewards scored.jsonl -o out"
+    "\n  strop audit answers.jsonl --verifier numeric -o out",
 )
 @click.argument("source")
 @click.option(
     "--as",
     "what",
-    type=click.Choice(["clicks", "pairs", "unpaired", "reward"]),
-    help="Pairs have a chosen and a rejected answer, unpaired ones a label; told from the columns. reward: judge the rewards of both.",
+    type=click.Choice(["clicks", "pairs", "unpaired", "reward", "answers"]),
+    help="Pairs have a chosen and a rejected answer, unpaired ones a label, answers a confidence; told from the columns. reward: judge the rewards of both.",
 )
 @click.option(
     "--scores", type=(str, click.Path()), multiple=True, help="NAME FILE: audit these scores or lists instead."
@@ -45,7 +47,7 @@ from strop.errors import StropError
 @click.option(
     "--write",
     type=click.Choice(["csv", "tsv", "parquet", "jsonl"]),
-    help="Form of the files beside the page: what to check, weights, what is clean.  [default: csv; jsonl of pairs]",
+    help="Form of the files beside the page: what to check, weights, what is clean.  [default: csv; jsonl of pairs and answers]",
 )
 @click.option(
     "--model",
@@ -58,6 +60,11 @@ from strop.errors import StropError
     type=click.Path(),
     help="File of another tool's rewards or log-probabilities: by prompt and answers, or row by row.",
 )
+@click.option(
+    "--verifier",
+    type=click.Choice(["exact", "numeric", "math"]),
+    help="Judges the answers by a column of right answers, in place of a column of verdicts.",
+)
 @click.option("--test", type=click.Path(), help="Pairs that a model will be judged by: do they stand here too?")
 @click.option("--titles", type=click.Path(), help="File of items with their titles.")
 @click.option("--seed", default=0, show_default=True)
@@ -69,13 +76,21 @@ from strop.errors import StropError
 @writing
 @click.pass_context
 def command(context: click.Context, source: str, what: str | None, **flags: Any) -> None:
-    """Hands over to what audits clicks, or pairs."""
-    what = what or ("pairs" if audit_pairs.looks_like_pairs(source, flags["encoding"]) else "clicks")
+    """Hands over to what audits clicks, pairs, or answers."""
+    what = what or _told_by_columns(source, flags["encoding"])
     audit_pairs.refuse_others(context, what)
     if what == "clicks":
         audit(source, **flags)
+    elif what == "answers":
+        audit_answers.audit(source, **flags)
     else:
         audit_pairs.audit(source, what, **flags)
+
+
+def _told_by_columns(source: str, encoding: str) -> str:
+    if audit_pairs.looks_like_pairs(source, encoding):
+        return "pairs"
+    return "answers" if audit_answers.looks_like_answers(source, encoding) else "clicks"
 
 
 def audit(source: str, *, output: Path | None, as_json: bool, quiet: bool, threads: int, **flags: Any) -> None:

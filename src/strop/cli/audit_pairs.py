@@ -26,6 +26,7 @@ FOR: dict[str, tuple[str, ...]] = dict.fromkeys(CLICKS, ("clicks",)) | {
     "rewards": ("pairs", "rewards"),
     "test": ("pairs",),
     "checked": ("clicks", "pairs"),
+    "verifier": ("answers",),
 }
 NAMED = {"unpaired": "pairs", "reward": "rewards"}
 

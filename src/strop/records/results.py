@@ -80,6 +80,7 @@ class DoseCurve:
     """A figure as a corruption grows: (dose, figure) points for each method; dose: a share of the records, from 0.
 
     up: what the upright axis says, where it is neither better nor worse to be high; then `title` heads the drawing too.
+    form: "" as said; "reliability": a panel a line, confidence against share right; "shares": both axes are shares from 0 to 1.
     """
 
     title: str
@@ -87,6 +88,7 @@ class DoseCurve:
     lines: dict[str, tuple[tuple[float, Figure], ...]]
     note: str = ""
     up: str = ""
+    form: str = ""
 
 
 @dataclass(frozen=True)

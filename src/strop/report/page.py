@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from strop.errors import StropError
 from strop.records import Arm, Receipt, Result, Table
-from strop.report import figures, lines
+from strop.report import figures, lines, reliability
 from strop.report.store import write_bytes
 from strop.report.wording import (
     Cell,
@@ -104,7 +104,8 @@ def _result(result: Result) -> dict[str, Any]:
         "likes_known": all(len(row) == 5 for arm in arms for row in arm.points),
         "validation": lines.validation(arms),
         "losses": lines.losses(arms),
-        "doses": [(curve, drawn) for curve in result.curves if (drawn := lines.dose(curve))],
+        "doses": [(curve, drawn) for curve in result.curves if not curve.form and (drawn := lines.dose(curve))],
+        "sure": [(curve, drawn) for curve in result.curves if curve.form and (drawn := reliability.panels(curve))],
         "tables": [names[i : i + COLUMNS] for i in range(0, len(names), COLUMNS)] if not alone else [],
         "columns": partial(_columns, arms),
         "figures": result.figures or alone,
