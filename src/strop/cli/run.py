@@ -81,7 +81,8 @@ def flag(parameter: catalogue.Parameter) -> click.Option:
     told = {
         "help": parameter.text[:1].upper() + parameter.text[1:],
         "default": parameter.default,
-        "show_default": parameter.default is not None,
+        "show_default": parameter.default not in (None, ""),
+        "required": parameter.required,
     }
     if kind.startswith("Literal["):
         choices = ast.literal_eval(f"({kind[len('Literal[') : -1]},)")
@@ -131,9 +132,11 @@ def texts_command(name: str, entry: catalogue.Entry) -> click.Command:
         own = {p.name: flags.pop(p.name) for p in catalogue.parameters(name) if p.name not in NO_FLAGS}
         run_texts.start(name, source, own=own, typed=typed(), **flags)
 
-    made: click.Command = click.command(name, help=entry.text.split("\n\n")[0] + f"\n\nMore: strop explain {name}")(
+    text = entry.text.split("\n\n")[0] + f"\n\n--data SOURCE is the same as SOURCE. More: strop explain {name}"
+    made: click.Command = click.command(name, cls=run_texts.Texts, help=text)(
         options(
             click.argument("source"),
+            *run_texts.OF_RUN.get(name, ()),
             click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of all that is random."),
             click.option("--save-seconds", default=300.0, hidden=True, type=click.FloatRange(0)),
             *run_texts.OPTIONS,

@@ -14,6 +14,39 @@ OPTIONS = (
     click.option("--split-seed", default=0, show_default=True, type=click.IntRange(0)),
 )
 
+# What the run of one recipe takes beside the recipe's own keywords: of the comparison, and of what is read.
+OF_RUN = {
+    "w2sr": (
+        click.option("--test", type=click.Path(), help="A file of questions to test on; none may stand in SOURCE."),
+        click.option(
+            "--arms",
+            default="plain,vote,self,answers,oracle,teacher",
+            show_default=True,
+            help="What stands beside it: every, or of plain, vote, self, correct, all, incorrect, answers, oracle, labels, structure, teacher, grpo.",
+        ),
+        click.option("--vote", default=8, show_default=True, type=int, help="Draws of a vote, and of pass@k; 0: none."),
+        click.option(
+            "--grpo-steps", default=0, show_default=True, type=int, help="Of GRPO from the student; 0: not run."
+        ),
+        click.option("--grpo-rate", default=1e-6, show_default=True, type=float, help="Of GRPO."),
+    )
+}
+SETTINGS = (
+    "arms",
+    "vote",
+    "grpo_steps",
+    "grpo_rate",
+)  # of these what is learned and compared; the others say what is read
+
+
+class Texts(click.Command):
+    """The command of a recipe that learns from texts; its source may be named: --data SOURCE."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Takes the name away: what is left stands where the source does."""
+        named = [word.removeprefix("--data=") for word in args if word != "--data"]
+        return super().parse_args(ctx, named)
+
 
 def start(
     recipe: str,
@@ -34,15 +67,17 @@ def start(
     from strop.experiments import run_folder, text_runs
 
     runs = text_runs.runs_of(recipe)
-    data, told = runs.read(source, **{name: flags[name] for name in (*READING, "split_seed")})
+    settings = run_folder.settings_of(recipe, own) | {name: flags[name] for name in SETTINGS if name in flags}
+    reading = {name: flags[name] for name in (*READING, "split_seed", "test") if name in flags}
+    data, told = runs.read(source, **reading)
     for note in (*told, *data.notes):
         say(quiet, note)
     run = run_folder.Run(
         recipe,
-        run_folder.settings_of(recipe, own),
+        settings,
         flags["seed"],
         source,
-        {name: flags[name] for name in (*READING, "split_seed")},
+        reading,
         typed,
         runs.pins_of(data),
         run_folder.versions(),

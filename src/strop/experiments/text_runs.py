@@ -17,13 +17,13 @@ from strop.experiments.running import versions
 from strop.models.language.opening import keep_model
 
 PARTS = ("train", "validation", "test")
-RUNS = {"PairSplit": "pair_runs", "QuestionSplit": "question_runs"}
+RUNS = {"w2sr": "weak_to_strong", "PairSplit": "pair_runs", "QuestionSplit": "question_runs"}
 
 
 def runs_of(recipe: str) -> Any:
-    """The module that runs a recipe on texts, by what its signature says it learns from; None for clicks."""
+    """The module that runs a recipe on texts: its own, or by what its signature says it learns from; None for clicks."""
     found = next(e for e in entries() if e.room == "recipe" and e.name == recipe)
-    name = RUNS.get(found.parameters[0].annotation)
+    name = RUNS.get(recipe) or RUNS.get(found.parameters[0].annotation)
     return None if name is None else import_module(f"strop.experiments.{name}")
 
 

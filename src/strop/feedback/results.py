@@ -76,9 +76,9 @@ class Marked:
         return self.verifier.judge(read, self.reference(reference), made=made)
 
     def reference(self, reference: str) -> str:
-        """The right answer of a whole solution, where it stands behind the mark too."""
-        spans = self.spans(reference) if self.mark or BOXED.search(reference) else []
-        return spans[-1] if spans else reference
+        """The right answer of a whole solution, where it stands behind the mark or in a box there too."""
+        found = self.spans(reference) if self.mark and self.mark in reference else [one for _, one in _boxed(reference)]
+        return found[-1] if found else reference
 
     def of(self, questions: Questions) -> Judge:
         """A judge of answers to these questions, by their places."""

@@ -94,7 +94,7 @@ def run(
         )
     chosen = selected(pool.usable.answers, select, match=match, seed=seed)
     asked = elicited(questions, prompt)
-    trained = taught(
+    trained, _ = taught(
         student,
         *lesson(asked, chosen),
         rate=rate,
@@ -155,26 +155,35 @@ def collected(
     most_tokens: int,
     window: int,
     seed: int,
+    name: str = "",
 ) -> Collected:
     """A model's answers to the questions as they are asked, judged and sorted out; goes on in `file`.
 
-    Errors: S301 no stop token, settings; S202 nothing that can be learned from; as open_model, collect_traces.
+    name: what the writer is called in the file; "": its source. Errors: S301 no stop token, settings; S202 nothing that can be
+    learned from; as open_model, collect_traces.
     """
     model, tokenizer = open_model(source)
     writer = Writer(model, tokenizer, most_tokens=most_tokens, temperature=temperature, top_p=top_p, seed=seed)
-    name = f"{source}@{fingerprint(model)}"
+    called = f"{name or source}@{fingerprint(model)}"
+    answers = written(writer, asked, marked, file=file, count=count, window=window, name=called)
+    return Collected(answers, usable(answers, reasons_of(file), asked), called, int(answers.tokens.sum()))
+
+
+def written(
+    writer: Writer, asked: Questions, marked: Marked, *, file: Path, count: int, window: int, name: str
+) -> Answers:
+    """Every answer of a writer to the questions, judged; goes on in `file`. Errors: as prompts_of, collect_traces."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    answers = collect_traces(
+    return collect_traces(
         writer,
         asked,
         marked.of(asked),
-        prompts=prompts_of(tokenizer, asked, room=window - most_tokens),
+        prompts=prompts_of(writer.tokenizer, asked, room=window - int(writer.settings["most_tokens"])),
         teacher=name,
         file=file,
         count=count,
         about={"verifier": marked.kind, "mark": marked.mark},
     )
-    return Collected(answers, usable(answers, reasons_of(file), asked), name, int(answers.tokens.sum()))
 
 
 def prompts_of(tokenizer: Any, asked: Questions, *, room: int) -> list[list[int]]:
@@ -209,8 +218,8 @@ def taught(
     seed: int,
     folder: Path | None,
     save_seconds: float,
-) -> Trained:
-    """The model after supervised fine-tuning on a text to each question; goes on in `folder`.
+) -> tuple[Trained, int]:
+    """The model after supervised fine-tuning on a text to each question, and the tokens it read; goes on in `folder`.
 
     Errors: S202 no text fits into the window; S301 a text that is lost on the way; as AnswerLearner.
     """
@@ -221,9 +230,9 @@ def taught(
         model, found.groups, objective=lambda values, which: -values[:, 0] / lengths[which], weights=lengths,
         rate=rate, batch=batch, passes=passes, seed=seed, folder=folder, save_seconds=save_seconds,
     )  # fmt: skip
-    read = int(lengths.sum()) + sum(len(prompt) for prompt, _ in found.groups)
-    told = f"learned from {len(found.groups):,} texts, {passes * read:,} tokens read in {passes} passes"
-    return Trained(done.scorer, done.curve, (told, *found.notes, *notes))
+    read = passes * (int(lengths.sum()) + sum(len(prompt) for prompt, _ in found.groups))
+    told = f"learned from {len(found.groups):,} texts, {read:,} tokens read in {passes} passes"
+    return Trained(done.scorer, done.curve, (told, *found.notes, *notes)), read
 
 
 def followed(
