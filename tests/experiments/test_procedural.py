@@ -10,6 +10,7 @@ from strop.experiments.procedural import Problem, problems, verdict
 
 FAMILIES = [
     procedural.chained_addition(),
+    procedural.nested(),
     procedural.running_sums(),
     procedural.brackets(),
     procedural.registers(),
@@ -24,6 +25,8 @@ def by_another_road(family, question):
         return "".join(sorted(text))
     if family == "chained addition":
         return str(sum(map(int, text.split("+"))) % 7)
+    if family == "nested":
+        return str(eval_brackets(text) % 7)
     if family == "running sums":
         terms = [int(n) for n in text.split("+")]
         return "".join(str(sum(terms[:n]) % 10) for n in range(2, len(terms) + 1))
@@ -42,6 +45,20 @@ def by_another_road(family, question):
     return "".join(found)
 
 
+def eval_brackets(text):
+    """By reading from the left: a number, or a bracket with two such and a sign between."""
+
+    def read(at):
+        if text[at] != "(":
+            return int(text[at]), at + 1
+        left, at = read(at + 1)
+        sign = text[at]
+        right, at = read(at + 1)
+        return (left + right if sign == "+" else left - right), at + 1
+
+    return read(0)[0]
+
+
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)
 def test_answers_are_right_and_solutions_are_judged_so(family):
     for one in problems(family, sizes={"train": 150}, seed=3)["train"]:
@@ -55,6 +72,29 @@ def test_the_steps_of_chained_addition_by_hand():
     found = {p.question: p for p in problems(procedural.chained_addition(), sizes={"all": 7**4}, seed=0)["all"]}
     one = found["3+5+6+2="]
     assert one.solution == "3+5=1;1+6=0;0+2=2;A2"
+
+
+def test_the_steps_of_brackets_by_hand():
+    """3 - 5 is 5 modulo 7, 5 + 6 and 6 + 5 are 4, 4 - 2 is 2 and 2 - 4 is 5; two numbers have one shape."""
+    real = procedural.arithmetic(7)
+    assert procedural.worked_chain("(((3-5)+6)-2)=", real) == Problem("(((3-5)+6)-2)=", "3-5=5;5+6=4;4-2=2;", "2")
+    assert procedural.worked_chain("(2-(6+(3-5)))=", real).solution == "3-5=5;6+5=4;2-4=5;A5"
+    assert procedural.worked_chain("(3-5)=", real).solution == "3-5=5;A5"
+    drawn = [p.question for p in problems(procedural.nested(), sizes={"all": 400}, seed=0)["all"]]
+    assert 150 < sum(q.startswith("(((") for q in drawn) < 250
+
+
+@pytest.mark.parametrize("family", [f for f in FAMILIES if f.facts], ids=lambda f: f.name)
+def test_a_trace_is_made_of_facts_and_of_whatever_its_steps_say(family):
+    """Every step of a right trace is a fact; where each step says 0, it is carried on, and is the answer."""
+    facts = {asked + said for asked, said in family.facts}
+    assert len(facts) == {"chained addition": 49, "nested": 98}[family.name] and "6+5=4;" in facts
+    for one in problems(family, sizes={"all": 50}, seed=1)["all"]:
+        steps = re.findall(r"[^;]+;", one.trace)
+        assert len(steps) == 3 and set(steps) <= facts
+        nothing = family.worked(one.question, lambda a, sign, b: 0)
+        assert nothing.answer == "0" and [s[-2] for s in re.findall(r"[^;]+;", nothing.trace)] == ["0"] * 3
+        assert all("0" in (s[0], s[2]) for s in re.findall(r"[^;]+;", nothing.trace)[1:])
 
 
 def test_verdicts():

@@ -1,5 +1,6 @@
 """Which problems can be made in any number, with an answer that is right or wrong beyond doubt? For models small enough to learn them."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -26,13 +27,22 @@ class Problem:
         return f"{self.trace}{MARK}{self.answer}"
 
 
+Step = Callable[[int, str, int], int]  # what an operation of two numbers is said to give
+
+
 @dataclass(frozen=True)
 class Family:
-    """draw: a problem from a generator; alphabet: every character of questions and solutions."""
+    """draw: a problem from a generator; alphabet: every character of questions and solutions.
+
+    facts: each single step, as what is asked and what is said: `3+5=` and `1;`; worked: the problem of a question, written
+    with steps that give whatever a function says. Both only where traces are made of single steps, else () and None.
+    """
 
     name: str
     alphabet: str
     draw: Callable[[np.random.Generator], Problem]
+    facts: tuple[tuple[str, str], ...] = ()
+    worked: Callable[[str, Step], Problem] | None = None
 
 
 def verdict(problem: Problem, text: str) -> bool | None:
@@ -47,14 +57,55 @@ def chained_addition(*, terms: int = 4, modulus: int = 7) -> Family:
     _check_range("terms", (terms, terms))
 
     def draw(generator: np.random.Generator) -> Problem:
-        numbers = generator.integers(modulus, size=terms).tolist()
-        trace, total = "", numbers[0]
-        for number in numbers[1:]:
-            trace += f"{total}+{number}={(total + number) % modulus};"
-            total = (total + number) % modulus
-        return Problem("+".join(map(str, numbers)) + "=", trace, str(total))
+        question = "+".join(map(str, generator.integers(modulus, size=terms).tolist())) + "="
+        return worked_chain(question, arithmetic(modulus))
 
-    return Family("chained addition", f"0123456789+=;{MARK}", draw)
+    facts = single_steps("+", modulus)
+    return Family("chained addition", f"0123456789+=;{MARK}", draw, facts, worked_chain)
+
+
+def nested(*, terms: int = 4, modulus: int = 7) -> Family:
+    """`(((3-5)+6)-2)=` or `(2-(6+(3-5)))=`: from the innermost bracket outwards, `3-5=5;6+5=4;2-4=5;A5`; + and - modulo `modulus`.
+
+    terms: numbers, 2 and above; each question is nested to the left or to the right.
+    """
+    _check_modulus(modulus)
+    _check_range("terms", (terms, terms))
+
+    def draw(generator: np.random.Generator) -> Problem:
+        first, *others = generator.integers(modulus, size=terms).tolist()
+        backwards, text = bool(generator.integers(2)), str(first)
+        for other in others:
+            sign = "+-"[generator.integers(2)]
+            text = f"({other}{sign}{text})" if backwards else f"({text}{sign}{other})"
+        return worked_chain(f"{text}=", arithmetic(modulus))
+
+    return Family("nested", f"0123456789()+-=;{MARK}", draw, single_steps("+-", modulus), worked_chain)
+
+
+def arithmetic(modulus: int) -> Step:
+    """What + and - really give."""
+    return lambda a, sign, b: (a + b if sign == "+" else a - b) % modulus
+
+
+def single_steps(signs: str, modulus: int) -> tuple[tuple[str, str], ...]:
+    """Every step there is, as what is asked and what is said."""
+    real, numbers = arithmetic(modulus), range(modulus)
+    return tuple((f"{a}{sign}{b}=", f"{real(a, sign, b)};") for sign in signs for a in numbers for b in numbers)
+
+
+def worked_chain(question: str, step: Step) -> Problem:
+    """The problem of a chain of operations, nested to either side or not at all; each goes on with what `step` said of the last."""
+    numbers, signs = [int(one) for one in re.findall(r"\d", question)], re.findall(r"[+-]", question)
+    backwards = re.match(r"\(\d\D\(", question) is not None
+    if backwards:
+        numbers, signs = numbers[::-1], signs[::-1]
+    trace, found = "", numbers[0]
+    for number, sign in zip(numbers[1:], signs, strict=True):
+        a, b = (number, found) if backwards else (found, number)
+        found = step(a, sign, b)
+        trace += f"{a}{sign}{b}={found};"
+    return Problem(question, trace, str(found))
 
 
 def running_sums(*, terms: tuple[int, int] = (3, 5), modulus: int = 10) -> Family:
