@@ -186,6 +186,11 @@ def test_mistakes_are_one_line(words, status, said, room, capsys):
     assert out == "" and said in err and "error[" in err and "Traceback" not in err
 
 
+def test_the_teacher_must_be_named(room, capsys):
+    assert status_of(["run", "w2sr", str(room / "q.jsonl"), "-q"]) == 2
+    assert "'--teacher'" in capsys.readouterr().err
+
+
 def test_a_file_of_its_own_to_test(room):
     data, _ = weak_to_strong.read(
         str(room / "some.jsonl"), format=None, bad_rows="refuse", split_seed=0, test=str(room / "rest.jsonl")

@@ -106,6 +106,7 @@ def test_draws_count(room):
         ({"passes": 0}, "S301", "passes 0"),
         ({"most_tokens": 24}, "S301", "most_tokens < window"),
         ({"batch": 0}, "S301", "batch is 0"),
+        ({"rate": -1.0}, "S301", "rate is -1"),
         ({"temperature": -1.0}, "S301", "temperature -1"),
         ({"top_p": 0.0}, "S301", "top_p"),
         ({"window": 14, "most_tokens": 12}, "S219", "the prompt has 4 tokens"),

@@ -259,7 +259,9 @@ def followed(
 
 
 def cosine(rate: float, steps: int) -> Callable[[int], float]:
-    """The rate of each step: up to `rate` over the first tenth, then along half a cosine, above 0 at the last."""
+    """The rate of each step: up to `rate` over the first tenth, then along half a cosine, above 0 at the last. Errors: S301."""
+    if not 0 < rate < math.inf:
+        raise StropError("S301", f"rate is {rate}", "above 0")
     warm = max(1, round(WARM * steps))
 
     def of(step: int) -> float:

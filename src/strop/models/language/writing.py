@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 
 from strop.errors import StropError
 from strop.models.language.rows import Group
@@ -81,7 +82,7 @@ def fingerprint(model: Any) -> str:
     found = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
         found.update(f"{name}{tuple(tensor.shape)}".encode())
-        found.update(tensor.detach().cpu().contiguous().view(-1).numpy().tobytes())
+        found.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
     return found.hexdigest()[:12]
 
 
