@@ -1,4 +1,4 @@
-"""strop demo: the main jobs, from a log or from preference pairs to a verdict."""
+"""strop demo: the main jobs, from a log, preference pairs or answers to a verdict."""
 
 import shutil
 import time
@@ -13,21 +13,25 @@ from strop.errors import StropError
 @click.command(
     "demo",
     help="clicks: ML-100K, an audit of the log, then BPR, iALS, EASE and IPL side by side. pairs: preference pairs with trouble "
-    "that we planted, and what an audit finds of it.\n\n\b\n  strop demo\n  strop demo pairs",
+    "that we planted, and what an audit finds of it. answers: the same for answers that say how sure they are."
+    "\n\n\b\n  strop demo\n  strop demo pairs\n  strop demo answers",
 )
-@click.argument("what", type=click.Choice(["clicks", "pairs"]), default="clicks")
+@click.argument("what", type=click.Choice(["clicks", "pairs", "answers"]), default="clicks")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("strop-demo"), show_default=True)
 @click.option("--trials", default=20, show_default=True, help="Settings tried an arm, on validation.")
 @click.option("--seeds", default=10, show_default=True, help="Seeds an arm.")
 @click.option("--threads", default=1, show_default=True)
 @click.option("-q", "--quiet", is_flag=True, help="No narration.")
 def command(what: str, output: Path, trials: int, seeds: int, threads: int, quiet: bool) -> None:
-    """Hands over to either."""
+    """Hands over to one of them."""
     start = time.monotonic()
     narrate(quiet, epochs=False)
     set_threads(threads)
     _make_room(output)
-    told = _pairs(output, quiet=quiet) if what == "pairs" else _clicks(output, trials=trials, seeds=seeds, quiet=quiet)
+    if what == "clicks":
+        told = _clicks(output, trials=trials, seeds=seeds, quiet=quiet)
+    else:
+        told = {"pairs": _pairs, "answers": _answers}[what](output, quiet=quiet)
     click.echo(f"\n{time.monotonic() - start:.0f} s. Next: {told}")
 
 
@@ -83,9 +87,35 @@ def _pairs(output: Path, *, quiet: bool) -> str:
     return f"strop run dpo {files['few']} --adapter 8 --rate 2e-4 -o runs/dpo  |  strop audit YOUR.jsonl"
 
 
+def _answers(output: Path, *, quiet: bool) -> str:
+    """Writes answers of somebody who is too sure, audits them, and says what was planted beside what was found."""
+    import json
+    from dataclasses import replace
+
+    import numpy as np
+
+    from strop.experiments.audit_answers import audit_answers
+    from strop.experiments.demo_answers import LOOKED_UP, planted
+    from strop.feedback.answers import read_answers
+
+    made, file = planted(), output / "answers.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in made.rows))
+    right = np.mean([bool(row["right"]) for row in made.rows])
+    click.echo(
+        f"Planted: {len(made.rows):,} answers that say {made.said.mean():.2f} and are right {right:.2f} of the time; samples that "
+        f"agree as often as they are right; look-ups that are right {LOOKED_UP:.0%} of the time.\n"
+    )
+    (output / "audit").mkdir()
+    found = read_answers(file)
+    result = audit_answers(found, notes=found.notes, files=output / "audit")
+    typed = f"strop audit {file} -o {output / 'audit'}"
+    show(replace(result, command=typed), output=output / "audit", as_json=False, quiet=quiet)
+    return "strop audit YOUR.jsonl  |  strop run conqord QUESTIONS.jsonl -o runs/c"
+
+
 def _make_room(output: Path) -> None:
     """Clears an earlier demo; S702 for a folder that holds anything else."""
-    ours = {"audit", "compare", "pairs.jsonl", "few.jsonl", "checked.jsonl"}
+    ours = {"audit", "compare", "pairs.jsonl", "few.jsonl", "checked.jsonl", "answers.jsonl"}
     if output.is_dir() and {p.name for p in output.iterdir()} - ours:
         raise StropError("S702", "it holds more than an earlier demo", "choose another folder: -o", str(output))
     try:
