@@ -22,8 +22,14 @@ class LlamaSteps:
 
     def __init__(self, laid: Laid, *, rows: int, used: int, capacity: int) -> None:
         self.laid, self.rows, self.first, self.used, self.capacity = laid, rows, used, used, capacity
-        shape = len(laid.layers), 2, rows * laid.kept, capacity, laid.width
-        self.table = torch.from_numpy(np.zeros(shape, np.float32))  # numpy's zeros cost nothing until they are touched
+        shape = len(laid.layers), rows * laid.kept
+        (
+            self.keys,
+            self.values,
+        ) = (  # keys stand on end, as their product reads them; numpy's zeros cost nothing until touched
+            torch.from_numpy(np.zeros((*shape, *of), np.float32))
+            for of in ((laid.width, capacity), (capacity, laid.width))
+        )
         self.turns = laid.turns(capacity + 1)
         self.places, self.mask = torch.zeros(rows, dtype=torch.long), None
 
@@ -37,15 +43,15 @@ class LlamaSteps:
         x = laid.words[torch.tensor(tokens + [0] * strays)]
         turn = self.turns[torch.cat([*spread, torch.zeros(strays, dtype=torch.long)])]
         sizes = [len(group) * n for group, n in zip(groups, lengths, strict=True)]
-        shape = len(laid.layers), 2
+        shape = 2, len(laid.layers)
         kept = [x.new_empty(*shape, len(g), laid.kept, n, laid.width) for g, n in zip(groups, lengths, strict=True)]
         for number, layer in enumerate(laid.layers):
             queries, both = laid.split(layer, x, turn)
             seen, start = x.new_zeros(len(x), laid.heads * laid.width), 0
             for past, size in zip(kept, sizes, strict=True):
                 part = slice(start, start + size)
-                past[number] = both[part].unflatten(0, (past.shape[2], -1)).permute(2, 0, 3, 1, 4)
-                seen[part] = _within(queries[part], past[number])
+                past[:, number] = both[part].unflatten(0, (past.shape[2], -1)).permute(2, 0, 3, 1, 4)
+                seen[part] = _within(queries[part], past[:, number])
                 start += size
             if number + 1 < len(laid.layers):  # of the last one nobody reads more
                 x = laid.after(layer, x, seen)
@@ -59,27 +65,34 @@ class LlamaSteps:
 
     def put(self, rows: Sequence[int], pasts: Sequence[Any]) -> None:
         """The past of rows: what was read."""
-        table = self.table.unflatten(2, (-1, self.laid.kept))
         groups: dict[int, tuple[Tensor, list[int], list[int]]] = {}
         for row, (number, past) in zip(rows, pasts, strict=True):
             _, these, numbers = groups.setdefault(id(past), (past, [], []))
             these.append(row)
             numbers.append(number)
         for past, these, numbers in groups.values():
-            table[:, :, these, :, self.used - past.shape[4] : self.used] = past[:, :, numbers]
+            keys, values = self._tables(self.used - past.shape[4], self.used)
+            keys[:, these], values[:, these] = past[0][:, numbers].transpose(3, 4), past[1][:, numbers]
+
+    def _tables(self, first: int, end: int) -> tuple[Tensor, Tensor]:
+        """Keys (layers, rows, kept, width, places) and values (layers, rows, kept, places, width) of these places."""
+        keys, values = (table.unflatten(1, (-1, self.laid.kept)) for table in (self.keys, self.values))
+        return keys[..., first:end], values[:, :, :, first:end]
 
     def keep(self, rows: Sequence[int]) -> None:
         """These rows alone, in this order; cheap where most stay where they are."""
         moved = [(new, old) for new, old in enumerate(rows) if new != old]
         if moved:
-            table = self.table.unflatten(2, (-1, self.laid.kept))[:, :, :, :, self.first : self.used]
             new, old = ([pair[n] for pair in moved] for n in range(2))
-            table[:, :, new] = table[:, :, old]
+            for table in self._tables(self.first, self.used):
+                table[:, new] = table[:, old]
         self.rows = len(rows)
 
     def shift(self, by: int) -> None:
         """All rows so many places to the left: what stood there is no longer needed."""
-        self.table[:, :, :, self.first - by : self.used - by] = self.table[:, :, :, self.first : self.used].clone()
+        into = self._tables(self.first - by, self.used - by)
+        for table, moved in zip(into, self._tables(self.first, self.used), strict=True):
+            table.copy_(moved.clone())
         self.first, self.used = self.first - by, self.used - by
 
     def place(self, starts: npt.NDArray[np.int64]) -> None:
@@ -94,16 +107,17 @@ class LlamaSteps:
     def logits(self, tokens: npt.NDArray[np.int64]) -> Tensor:
         """(rows, vocabulary): of the token behind each row's last, which is read."""
         laid, rows = self.laid, self.rows
-        flat = self.table[:, :, : rows * laid.kept]
-        seen = flat[:, :, :, self.first : self.used + 1]
-        keys, values = seen[:, 0].transpose(2, 3).unbind(0), seen[:, 1].unbind(0)
-        here = flat[:, :, :, self.used].unflatten(2, (rows, laid.kept)).unbind(0)
+        keys, values = self.keys[:, : rows * laid.kept], self.values[:, : rows * laid.kept]
+        first, end = self.first, self.used + 1
+        seen = zip(keys[..., first:end].unbind(0), values[:, :, first:end].unbind(0), strict=True)
+        here = (of.unflatten(1, (rows, -1)).unbind(0) for of in (keys[..., self.used], values[:, :, self.used]))
         mask = None if self.mask is None else self.mask[:, :, self.first : self.used + 1]
         x = laid.words.index_select(0, torch.from_numpy(tokens))
         turn = self.turns.index_select(0, self.places)
-        for layer, key, value, new in zip(laid.layers, keys, values, here, strict=True):
+        for layer, (key, value), new_key, new_value in zip(laid.layers, seen, *here, strict=True):
             queries, both = laid.split(layer, x, turn)
-            new.copy_(both.transpose(0, 1))
+            new_key.copy_(both[:, 0])
+            new_value.copy_(both[:, 1])
             scores = torch.bmm(queries.reshape(rows * laid.kept, -1, laid.width), key)
             if mask is not None:
                 scores.view(rows, laid.heads, -1).add_(mask)
