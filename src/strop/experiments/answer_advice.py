@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.special import ndtri
 
 from strop.records import Advice, Figure
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 
 OFF = 0.02  # of a share, at the nearer bound, before a page says too sure or not sure enough
 PARSED = 0.98
+MATTERS = 0.01  # of AUROC, at the nearer bound, before one confidence is said to order better than another
 ORDERS = 0.05  # how far an AUROC's interval may reach over 0.5 for "no order"
 CLOSE = 0.1  # the widest half of an interval that still says "as sure as right"
 SAME = 0.8  # share of answers with one and the same confidence
@@ -41,9 +43,8 @@ def too_sure(one: "Measured") -> bool | None:
 
 
 def bent(one: "Measured") -> bool:
-    """Whether it is surely off though not in the mean: too sure here and too little there."""
-    ece = one.told.ece
-    return ece.low is not None and ece.low > OFF
+    """Whether it is surely off though not in the mean, by both ways of binning: too sure here and too little there."""
+    return all(ece.low is not None and ece.low > OFF for ece in (one.told.ece, one.by_mass))
 
 
 def orders(one: "Measured") -> str:
@@ -63,19 +64,25 @@ def orders(one: "Measured") -> str:
 
 
 def rivals(found: "Found") -> tuple[list[str], list[str], list[str]]:
-    """Free confidences that surely order better than the first, that it surely beats, and of which neither can be told."""
+    """Free confidences that surely order better than the first by 0.01 of AUROC, that it so beats, and of which neither is sure.
+
+    Each interval is widened to hold for all free ones together (Bonferroni).
+    """
     better: list[str] = []
     worse: list[str] = []
     alike: list[str] = []
     if found.first.free:
         return better, worse, alike
+    many = sum(one.free and one.name in found.against for one in found.measured)
+    wider = float(ndtri(1 - 0.025 / max(many, 1)) / ndtri(0.975))
     for one in found.measured[1:]:
         if not one.free or one.name not in found.against:
             continue
         gap = found.against[one.name]["AUROC"][0]
-        if gap.low is None or gap.high is None:
+        if gap.value is None or gap.low is None or gap.high is None:
             continue
-        (better if gap.high < 0 else worse if gap.low > 0 else alike).append(one.name)
+        low, high = (gap.value + (bound - gap.value) * wider for bound in (gap.low, gap.high))
+        (better if high < -MATTERS else worse if low > MATTERS else alike).append(one.name)
     return better, worse, alike
 
 
@@ -90,7 +97,7 @@ def verdict(found: "Found") -> str:
     elif bent(one):
         word = f"right in the mean, but off by {number(told.ece)} where one looks (ECE)"
     elif told.gap.low is None or told.gap.high is None or told.gap.high - told.gap.low > 2 * CLOSE:
-        word = f"which {told.gap.n:,} answers are too few to judge ({number(told.gap, sign='+')})"
+        word = f"too few answers to say whether that is too sure ({number(told.gap, sign='+')})"
     else:
         word = f"as sure as it is right, within {max(abs(told.gap.low), abs(told.gap.high), abs(gap)):.2f}"
     first = f"{one.name} says {told.mean.value:.2f} and is right {told.accuracy.value:.2f} of the time: {word}"
@@ -179,8 +186,7 @@ def _sure(one: "Measured") -> list[Advice]:
         else "It is less sure than it is right"
     )
     lines = [Advice(what, f"{number(told.gap, sign='+')}; {chance}", "warn")]
-    if one.after:
-        best = min(one.after, key=lambda how: one.after[how].ece.value or 0.0)
+    if best := one.best:
         after = one.after[best].ece
         text = f"The {best} map, fitted on other questions, mends it: see what it means when it says so, and the calibrated file"
         if after.low is not None and after.low > OFF:
@@ -227,9 +233,8 @@ def _keep(one: "Measured") -> list[Advice]:
     if kept.threshold is None or kept.right.value is None:
         text = f"No threshold keeps {kept.wanted:.0%} right, not with {20} answers kept"
         return [Advice(text, f"{share(one.told.accuracy)} of all are right")]
-    held = kept.right.low is not None and kept.right.high is not None and kept.right.high >= kept.wanted
     text = f"Answer only from {kept.threshold:.2f} on, and {share(kept.right)} of the kept are right, {share(kept.covered)} are kept (on questions that the threshold was not chosen on)"
-    return [Advice(text, f"threshold {kept.threshold:.2f} for {kept.wanted:.0%}", "note" if held else "warn")]
+    return [Advice(text, f"threshold {kept.threshold:.2f} for {kept.wanted:.0%}")]
 
 
 def _read(one: "Measured") -> list[Advice]:

@@ -106,7 +106,7 @@ def write(folder: Path, found: "Found", *, suffix: Literal["jsonl"]) -> tuple[st
     answers = found.answers
     made = [one for one in found.measured if one.crossed]
     for one in made:
-        answers = answers.with_confidence(f"{one.name}_calibrated", one.crossed["isotonic"])
+        answers = answers.with_confidence(f"{one.name}_calibrated", one.crossed[one.best])
     if not made:
         return ()
     folder.mkdir(parents=True, exist_ok=True)

@@ -19,6 +19,7 @@ from strop.audits.calibration import (
 )
 from strop.audits.intervals import bootstrap_mean, holm
 from strop.audits.kept import Keeping, keeping
+from strop.audits.sureness import in_blocks
 from strop.decoding.gating import Gating, gating, looks_up
 from strop.errors import StropError
 from strop.experiments import answer_advice, answer_tables
@@ -71,6 +72,11 @@ class Measured:
     gated: Gated | None = None
 
     @property
+    def best(self) -> str:
+        """The map with the smaller Brier on questions it was not fitted on; "" where none was fitted."""
+        return min(self.after, key=lambda how: self.after[how].brier.value or 0.0, default="")
+
+    @property
     def free(self) -> bool:
         """Whether the name says that it is had without training or asking: agreement, token probability, P(True)."""
         return any(word in plain(self.name) for word in FREE)
@@ -106,7 +112,7 @@ def measure(name: str, answers: Answers, *, retrieved: Array | None, seed: int, 
     told = calibration(c, y, **same)
     by_mass = calibration(c, y, **(same | {"draws": min(draws, 200)}), scheme="mass").ece
     kept = keeping(c, y, share=SHARE, clusters=groups, seed=seed)
-    gate = None if retrieved is None else gated(c, y, retrieved, groups, seed=seed)
+    gate = None if retrieved is None else gated(c, y, retrieved, groups, seed=seed, draws=draws)
     found = Measured(name, c, told, replace(by_mass, name="ECE of equal groups, error"), kept, gated=gate)
     try:
         fits = {"isotonic": isotonic_map, "temperature": temperature_map}
@@ -118,7 +124,7 @@ def measure(name: str, answers: Answers, *, retrieved: Array | None, seed: int, 
     return replace(found, maps=maps, crossed=crossed, after=after)
 
 
-def gated(c: Array, closed: Array, retrieved: Array, groups: Array, *, seed: int) -> Gated | None:
+def gated(c: Array, closed: Array, retrieved: Array, groups: Array, *, seed: int, draws: int = 1000) -> Gated | None:
     """The threshold curve, and the chosen threshold on the questions it was not chosen on; None where no answer has both verdicts."""
     known = ~np.isnan(closed) & ~np.isnan(retrieved)
     if not known.any():
@@ -133,12 +139,12 @@ def gated(c: Array, closed: Array, retrieved: Array, groups: Array, *, seed: int
         chosen = gating(c[fit], a[fit], b[fit]).choose()
         looked[told] = looks_up(c[told], threshold=chosen)
         rate[told] = looked[told].mean()
-    right = np.where(looked, b, a)
+    right, blocks = np.where(looked, b, a), in_blocks(groups)
 
     def figure(name: str, values: Array) -> Figure:
         if groups.max() < 1:
             return Figure(name, float(values.mean()), n=len(values))
-        return Figure(name, *bootstrap_mean(values, clusters=groups, seed=seed, draws=FEWER), len(values))
+        return Figure(name, *bootstrap_mean(values, clusters=blocks, seed=seed, draws=draws), len(values))
 
     curve = gating(c, a, b)
     return Gated(
