@@ -114,6 +114,8 @@ def test_draws_count(room):
         ({"prompt": "think: {question}"}, "S301", "does not know"),
         ({"teacher": "none/such/place"}, "S201", "none/such/place"),
         ({"student": "none/such/place"}, "S201", "none/such/place"),
+        ({"form": "chat"}, "S301", "no chat template"),
+        ({"form": "talk"}, "S301", "form"),
         ({"verifier": "gym"}, "S301", "gym:TASK"),
         ({"verifier": "numerical"}, "S301", "did you mean"),
         ({"select": "right"}, "S301", "correct"),
@@ -170,6 +172,8 @@ def test_conversations_are_asked_in_their_last_turn(room):
     talk = (Message("system", "s"), Message("user", "1+1?"))
     found = elicited(Questions([talk], ["2"]), "{question} Think.")
     assert found.prompts[0] == (Message("system", "s"), Message("user", "1+1? Think."))
+    plain = elicited(Questions(["1+1?"], ["2"]), "{question} Think.", form="chat")
+    assert plain.prompts[0] == (Message("user", "1+1? Think."),)
 
 
 def test_stopped_it_goes_on_to_the_same_bytes(room, tmp_path, monkeypatch):

@@ -197,7 +197,7 @@ def _gather(stages: Stages, seen: Seen, train: Questions) -> None:
     if seen.same:
         seen.notes.append("the teacher is the student: this is self-training, nothing weaker or stronger is asked")
     once, again = asked_once(train)
-    seen.asked = elicited(once, about["prompt"])
+    seen.asked = elicited(once, about["prompt"], form=about["form"])
     keywords = ("count", "temperature", "top_p", "most_tokens", "window")
     with stages.timed("traces"):
         seen.pool = w2sr.collected(
@@ -211,14 +211,14 @@ def _gather(stages: Stages, seen: Seen, train: Questions) -> None:
 def _free(stages: Stages, seen: Seen, bare: Questions, wanted: tuple[str, ...]) -> None:
     """What needs no learning: the student as it is asked and bare, the teacher; drawn answers for their votes."""
     about = stages.settings
-    asked, draws = elicited(bare, about["prompt"]), int(about["vote"])
+    asked, draws = elicited(bare, about["prompt"], form=about["form"]), int(about["vote"])
     if not draws and "vote" in wanted:
         seen.left_out["vote"] = "--vote 0: no answers were drawn"
     seen.found["student"] = stages.measured("student", about["student"], asked, draws=draws if "vote" in wanted else 0)
     if "plain" in wanted and about["prompt"] == HOLE:
         seen.left_out["plain"] = "the prompt is the bare question already"
     elif "plain" in wanted:
-        seen.found["plain"] = stages.measured("plain", about["student"], bare)
+        seen.found["plain"] = stages.measured("plain", about["student"], elicited(bare, HOLE, form=about["form"]))
     if "teacher" in wanted and seen.same:
         seen.left_out["teacher"] = "it is the student"
     elif "teacher" in wanted:
@@ -231,7 +231,7 @@ def _learners(stages: Stages, seen: Seen, bare: Questions, wanted: tuple[str, ..
     learning = [one for one in ARMS if one in wanted and one not in ("plain", "vote", "teacher")]
     main = about["select"]
     learning.sort(key=lambda one: one != main)
-    asked = elicited(bare, about["prompt"])
+    asked = elicited(bare, about["prompt"], form=about["form"])
     for number, arm in enumerate(learning):
         log.info("arm %d of %d: %s", number + 1, len(learning), LABELS[arm])
         try:

@@ -1,5 +1,7 @@
 """How is a question put to a model, so that it reasons before it answers?"""
 
+from typing import Literal
+
 import numpy as np
 
 from strop.errors import StropError
@@ -10,11 +12,14 @@ from strop.records.pairs import Message, Text
 HOLE = "{question}"
 
 
-def elicited(questions: Questions, template: str) -> Questions:
+def elicited(questions: Questions, template: str, *, form: Literal["text", "chat"] = "text") -> Questions:
     """The questions as they are asked: the template with each in place of {question}; of conversations, in the last user's turn.
 
-    Errors: S301 a template without {question}, or with two.
+    form: chat makes a plain question a user's turn, which each model's own template writes. Errors: S301 a template without
+    {question}, or with two; another form.
     """
+    if form not in ("text", "chat"):
+        raise StropError("S301", f'form "{form}"', "text, chat")
     if template.count(HOLE) != 1:
         raise StropError(
             "S301",
@@ -22,6 +27,8 @@ def elicited(questions: Questions, template: str) -> Questions:
             f'once: "{HOLE}\\nLet\'s think step by step", or "{HOLE}" alone',
         )
     prompts = [_asked(prompt, template) for prompt in questions.prompts]
+    if form == "chat":
+        prompts = [(Message("user", prompt),) if isinstance(prompt, str) else prompt for prompt in prompts]
     return Questions(prompts, questions.references, questions.covariates, questions.rows, questions.name)
 
 

@@ -144,7 +144,7 @@ def usable(answers: Answers, reasons: Sequence[str], questions: Questions) -> Us
         for kind in dict.fromkeys(filter(None, why))
     )
     if not kept.any():
-        mend = "a higher --most-tokens where they are cut, a --mark or --prompt that they answer to, another teacher"
+        mend = "--most-tokens where they are cut, --form chat for a model made for conversations, a --mark or --prompt, another teacher"
         raise StropError("S202", f"no trace can be learned from: {'; '.join(left)}", mend, answers.name)
     return Usable(answers.take(kept), kept, left, _strays(answers.take(kept), questions))
 

@@ -40,6 +40,7 @@ def run(
     verifier: Literal["numeric", "exact", "math", "gym"] = "numeric",
     mark: str = "",
     prompt: str = "{question}\nPlease reason step by step, and put your final answer within \\boxed{}.",
+    form: Literal["text", "chat"] = "text",
     select: Literal["correct", "all", "incorrect"] = "correct",
     match: Literal["none", "count", "tokens"] = "none",
     temperature: float = 0.0,
@@ -61,6 +62,7 @@ def run(
     verifier: numeric: the last number; exact: the text; math: math-verify; gym: reasoning-gym's own scorer.
     mark: what a result stands behind; empty: a box, or ####, else as the verifier reads a text.
     prompt: what all models are asked, around {question}; when learning and when measured.
+    form: text: as it stands, for base models; chat: a user's turn by each model's own template, for those made for conversations.
     select: correct: W2SR-P, traces that end rightly; all: W2SR; incorrect: W2SR-N.
     match: none; count or tokens: as much as the smallest of the three selections.
     temperature: of the teacher; 0: its likeliest answer, as in the paper.
@@ -80,9 +82,10 @@ def run(
         marked = Marked(open_here.enter_context(Verifier(verifier)), mark=mark)
         told = (*check_judge(marked, data.train), *self_training(teacher, student))
         questions, again = asked_once(data.train)
+        asked = elicited(questions, prompt, form=form)
         pool = collected(
             teacher,
-            elicited(questions, prompt),
+            asked,
             marked,
             file=place / FILE,
             count=count,
@@ -93,7 +96,6 @@ def run(
             seed=seed,
         )
     chosen = selected(pool.usable.answers, select, match=match, seed=seed)
-    asked = elicited(questions, prompt)
     trained, _ = taught(
         student,
         *lesson(asked, chosen),
