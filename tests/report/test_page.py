@@ -153,7 +153,7 @@ def filled(kind, word):
         kind=word, title=word, verdict=word, command=word, arms=arms, differences=(Difference(word, word, figure, 0.1),), figures=(figure,),
         advice=(Advice(word, word, word),), definitions={word: word}, settings={word: [word, {word: word}]}, data={word: word, "name": word},
         versions={word: word}, cost={word: 2.0}, notes=(word,),
-        tables=(Table(word, (word, "b"), ((word, word),), word),), 
+        tables=(Table(word, (word, "b"), ((word, word),), word),),
         curves=tuple(DoseCurve(word, word, {word: ((0.0, figure), (0.1, figure))}, word, word, form) for form in (word, "reliability", "")),
     )  # fmt: skip
 

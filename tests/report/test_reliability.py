@@ -48,6 +48,19 @@ def test_lines_over_shares_have_a_key_and_their_ends_in_words():
     assert reliability.panels(DoseCurve("Keep", "kept", {"none": BINS[2:]}, form="shares")) == []
 
 
+def test_a_drawing_that_stands_alone_holds_all_panels():
+    """Four panels: three in the first row, one below."""
+    lines = dict.fromkeys("abcd", BINS)
+    tree = ET.fromstring(
+        reliability.alone(DoseCurve("Sure?", "it says", lines, up="right", form="reliability"), style="x")
+    )
+    assert tree.attrib["viewBox"] == "0 0 780 616" and len(all_of(tree, "circle")) >= 2
+    assert [one["transform"] for one in all_of(tree, "g")][2:] == ["translate(520 0)", "translate(0 308)"]
+    shares = reliability.alone(DoseCurve("Keep", "kept", lines, form="shares"), style="x")
+    assert ET.fromstring(shares).find(SVG + "style").text == "x"
+    assert reliability.alone(DoseCurve("Keep", "kept", {"none": BINS[2:]}, form="reliability"), style="x") == ""
+
+
 def test_names_of_any_length_stay_inside():
     names = {f"{i} " + "a long name of a confidence" * 3: BINS[:2] for i in range(9)}
     for form in ("shares", "reliability"):

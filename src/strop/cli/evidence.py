@@ -25,6 +25,8 @@ METHODS = (
     "suspicion",
     "suspicion_pairs",
     "tce",
+    "w2sr",
+    "w2sr_ablations",
 )
 
 
@@ -56,15 +58,22 @@ def command(method: str, folder: Path, jobs: int, show: bool, quiet: bool) -> No
     place = folder / method
     if not show:
         narrate(quiet, epochs=False)
-        from strop.experiments.receipts import curves, run
+        from strop.experiments.receipts import curves, recoveries, run
         from strop.report.figures import receipt_svg, theme
         from strop.report.lines import dose
+        from strop.report.recovery import recovered
+        from strop.report.reliability import alone
 
         receipt = run(method, place, jobs=jobs)
         store.write(receipt, place / "result.json")
         store.write_bytes(receipt_svg(receipt).encode(), place / "figure.svg")
         for name, curve in curves(method, place, receipt).items():
-            store.write_bytes(dose(curve, style=theme()).encode(), place / f"dose-{name}.svg")
+            if curve.form:
+                store.write_bytes(alone(curve, style=theme()).encode(), place / f"{name}.svg")
+            else:
+                store.write_bytes(dose(curve, style=theme()).encode(), place / f"dose-{name}.svg")
+        for name, found_again in recoveries(method, place, receipt).items():
+            store.write_bytes(recovered(found_again, style=theme()).encode(), place / f"{name}.svg")
     found = store.read(place / "result.json")
     told = tuple(f for f in found.figures if " of " in f.name)  # what the conditions are about, not every level
     click.echo(terminal.table(replace(found, figures=told), width=100))
