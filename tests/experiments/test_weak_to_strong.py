@@ -260,6 +260,12 @@ def test_differences_are_paired_and_adjusted():
     assert [one.arm for one in found] == [LABELS["correct"], LABELS["plain"]]
     assert found[0].figure.value == pytest.approx(0.5) and found[0].figure.low > 0.3 and found[0].p < 0.01
     assert found[1].figure.value == 0 and found[1].p == 1
+    slight = base.copy()
+    slight[:5] = 1.0
+    alone, *others = weak_to_strong_said.differences(
+        {"correct": slight, "student": base, "plain": slight, "all": slight, "self": slight}, keys, seed=0
+    )
+    assert [one.p for one in others] == pytest.approx([3 * alone.p] * 3)
 
 
 def test_what_is_said_of_figures():

@@ -70,6 +70,7 @@ def told(seen: "Seen", stages: Stages, run: Run) -> Told:
         figures = of_votes(found, seen.keys) if voted else of_answers(found, seen.keys)
         arms.append(_arm(name, figures, seen, stages))
     arms.sort(key=lambda arm: arm.name != LABELS[main])
+    rights = {name: rights[name] for name in sorted(rights, key=lambda one: one != main)}
     gaps = differences(rights, seen.keys, seed=run.seed)
     ratios = {reference: seen.recovered(main, reference, seed=run.seed) for reference in REFERENCES}
     figures_ = tuple(
@@ -144,7 +145,10 @@ def of_votes(found: Found, keys: Array) -> tuple[Figure, ...]:
 
 
 def differences(rights: dict[str, Array], keys: Array, *, seed: int) -> list[Difference]:
-    """Each arm minus the student with the same prompt, paired by question; p adjusted over all of them."""
+    """Each arm minus the student with the same prompt, paired by question.
+
+    p of the first arm, which the run is about, stands for itself; those of the others are adjusted among themselves (Holm).
+    """
     base, rows = rights["student"], []
     for name, right in rights.items():
         gained = right - base
@@ -157,9 +161,9 @@ def differences(rights: dict[str, Array], keys: Array, *, seed: int) -> list[Dif
         drawn = np.concatenate([sums @ w / (sizes @ w) for w in resampled_counts(len(sizes), draws=2000, seed=seed)])
         low, high = middle(drawn) or (None, None)
         rows.append((name, Figure("accuracy", mean, low, high, int(both.sum())), two_sided_p(drawn)))
-    adjusted = holm([p for *_, p in rows])
+    adjusted = [p for *_, p in rows[:1]] + holm([p for *_, p in rows[1:]]).tolist()
     return [
-        Difference(LABELS[name], LABELS["student"], figure, None if p is None else float(q))
+        Difference(LABELS[name], LABELS["student"], figure, None if p is None or q is None else float(q))
         for (name, figure, p), q in zip(rows, adjusted, strict=True)
     ]
 
