@@ -15,7 +15,7 @@ from strop.errors import StropError
 from strop.experiments.claims import ipl_verdict
 from strop.experiments.claims.judging import judge
 from strop.experiments.running import peak_megabytes
-from strop.records import DoseCurve, Receipt
+from strop.records import DoseCurve, Receipt, Recovered
 
 log = logging.getLogger("strop.evidence")
 
@@ -54,6 +54,15 @@ def curves(method: str, place: Path, receipt: Receipt) -> dict[str, DoseCurve]:
     claim = import_module(f"strop.experiments.claims.{method}")
     found: dict[str, DoseCurve] = (
         claim.curves(read_json(place / "rule.json"), receipt) if hasattr(claim, "curves") else {}
+    )
+    return found
+
+
+def recoveries(method: str, place: Path, receipt: Receipt) -> dict[str, Recovered]:
+    """How much of a gap each arm closed, for the drawings that a claim has of its receipt, by name; none for most."""
+    claim = import_module(f"strop.experiments.claims.{method}")
+    found: dict[str, Recovered] = (
+        claim.recoveries(read_json(place / "rule.json"), receipt) if hasattr(claim, "recoveries") else {}
     )
     return found
 

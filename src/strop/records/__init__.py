@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from strop.records.judgements import Judgements
     from strop.records.pairs import Message, Pairs, PairSplit
     from strop.records.questions import Questions, QuestionSplit
-    from strop.records.results import Advice, Arm, Difference, DoseCurve, Figure, Receipt, Result, Table
+    from strop.records.results import Advice, Arm, Difference, DoseCurve, Figure, Receipt, Recovered, Result, Table
     from strop.records.trained import Trained
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Questions",
     "Ratings",
     "Receipt",
+    "Recovered",
     "Result",
     "Split",
     "Table",

@@ -76,6 +76,18 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Recovered:
+    """How much of each reference's gain over the base (0) every arm has (1: all of it); panels: reference -> a figure an arm.
+
+    notes: reference -> why it has no figures, where it has none.
+    """
+
+    title: str
+    panels: dict[str, tuple[Figure, ...]]
+    notes: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class DoseCurve:
     """A figure as a corruption grows: (dose, figure) points for each method; dose: a share of the records, from 0.
 
