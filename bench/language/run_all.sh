@@ -19,3 +19,6 @@ mkdir -p "$BENCH_WORK"
 "$PYTHON" bench/language/make_data.py
 "$PYTHON" bench/language/compare.py
 "$PYTHON" bench/language/table.py
+# answers: tokens a CPU second beside transformers' generate, which is in this environment too
+"$PYTHON" bench/language/decoding/compare.py
+"$PYTHON" bench/language/decoding/table.py

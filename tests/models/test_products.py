@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from strop.errors import StropError
-from strop.models.language.products import product, type_of
+from strop.models.language.products import Prepared, product, type_of
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (7, 3, 5), (130, 64, 257), (0, 3, 2)])
@@ -42,3 +42,20 @@ def test_only_what_there_is():
     with pytest.raises(StropError, match="float16") as caught:
         type_of("float16")
     assert caught.value.code == "S301"
+
+
+@pytest.mark.parametrize(("rows", "as_type"), [(2, None), (64, None), (2, torch.bfloat16), (64, torch.bfloat16)])
+def test_a_weight_that_was_laid_out(rows, as_type):
+    """As `product` at any number of rows, left to torch.mm or not; `own=False` leaves it free to be written over."""
+    generator = torch.Generator().manual_seed(0)
+    weight, bias = torch.randn(256, 192, generator=generator), torch.randn(256, generator=generator)
+    made = [Prepared(weight.clone(), given, rows=rows, as_type=as_type) for given in (bias, None)]
+    assert made[0].laid == (rows == 64 or as_type is not None)
+    space = weight.clone()
+    copied = Prepared(space, bias, rows=rows, as_type=as_type, own=False)
+    space.zero_()
+    for count in (1, rows, 100):
+        x = torch.randn(count, 192, generator=generator)
+        for ours, given in ((made[0], bias), (made[1], None), (copied, bias)):
+            near = {"atol": 1e-4, "rtol": 1e-4} if as_type is None else {"atol": 1e-2, "rtol": 2**-7}
+            torch.testing.assert_close(ours(x), product(x, weight, given, as_type=as_type), **near)
