@@ -5,7 +5,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strop.errors import StropError
-from strop.feedback.confidence import LEVELS, parse_confidence, split_confidence, tally, with_confidence
+from strop.feedback.confidence import (
+    LEVELS,
+    counts_of,
+    parse_confidence,
+    split_confidence,
+    told_of,
+    unsignalled,
+    with_confidence,
+)
 
 
 @settings(derandomize=True, max_examples=50)
@@ -77,10 +85,19 @@ def test_writing_refuses_what_reading_would(value):
 
 def test_what_was_not_read_is_counted():
     texts = ["a\n### Confidence: 0.2", "a", "a\n### Confidence: high", "a\n### Confidence: 0.2\nb\n### Confidence: 1"]
-    told = tally([parse_confidence(text) for text in texts])
+    told = told_of(counts_of([parse_confidence(text) for text in texts]))
     assert told == (
         "2 of 4 answers state a confidence that can be read",
         "1 without one: no line that begins with ### Confidence:",
         "1 without one: words behind the mark, no number",
         "1 have more than one such line: the first behind the answer counts",
     )
+
+
+def test_confidences_that_teach_the_format_say_nothing():
+    """Four in five are 0.1 or 0.9, and the rest any tenth, so 0.8 / 2 + 0.2 / 11 each of these two; the same from the same seed."""
+    found = unsignalled(20_000, seed=1)
+    assert found == unsignalled(20_000, seed=1) != unsignalled(20_000, seed=2)
+    shares = {level: found.count(level) / len(found) for level in LEVELS}
+    assert all(shares[level] == pytest.approx(0.4 + 0.2 / 11, abs=0.01) for level in ("0.1", "0.9"))
+    assert all(shares[level] == pytest.approx(0.2 / 11, abs=0.004) for level in set(LEVELS) - {"0.1", "0.9"})

@@ -60,6 +60,7 @@ OPTIONS = {
         (COUNTS / 5, COUNTS.flip(0)),
         {"reduce": ("mean", "sum", "median"), "standardise": (True, False, None)},
     ),
+    "dual_reward": ((COUNTS / 5, MIXED.double()), {"reward": ("order", "brier", "linear"), "alpha": (10.0, 1.0, -1.0)}),
     "proper_score_reward": ((COUNTS / 5, MIXED.double()), {"kind": ("brier", "log", "linear")}),
     "probability_weighted": ((-LOSSES,), {"exponent": (1.0, 0.0, -1.0)}),
     "forward_kl": ((VIEW, VIEW.flip(0)), {}),

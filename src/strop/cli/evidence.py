@@ -9,6 +9,7 @@ from strop.errors import StropError, suggestion
 
 METHODS = (
     "ches",
+    "conqord",
     "curriculum",
     "flips_on_clicks",
     "ipl",

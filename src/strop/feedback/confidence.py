@@ -4,10 +4,14 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from strop.errors import StropError
 
 MARK = "### Confidence:"
 LEVELS = tuple(f"{level / 10:.1f}" for level in range(11))  # what a model is taught to write
+SHARP, SHARP_SHARE, STREAM = ("0.1", "0.9"), 0.8, 0xC0F
 LINE = re.compile(r"^[ \t]*### Confidence:(.*)$", re.MULTILINE)
 ONWARDS = re.compile(r"^[ \t]*### (?:Question|Human)\b", re.MULTILINE)  # where a model asks itself the next question
 NUMBER = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(%?)\.?")  # a sentence's full stop may follow
@@ -77,13 +81,27 @@ def _read(said: str, lines: int) -> Stated:
     return Stated(value, "", lines)
 
 
-def tally(stated: Sequence[Stated]) -> tuple[str, ...]:
-    """What a reader should know of many: how many could be read, why others could not, how many had more than one line."""
-    n, read = len(stated), sum(one.value is not None for one in stated)
-    told = [f"{read:,} of {n:,} answers state a confidence that can be read"]
-    why = {key: sum(one.why == key for one in stated) for key in WHY if key}
-    told += [f"{count:,} without one: {WHY[key]}" for key, count in why.items() if count]
-    several = sum(one.lines > 1 for one in stated)
-    if several:
-        told.append(f"{several:,} have more than one such line: the first behind the answer counts")
+def unsignalled(count: int, *, seed: int) -> list[str]:
+    """So many confidences for texts that teach the format: four in five 0.1 or 0.9, the rest any tenth; of no answer in particular.
+
+    Rewards find those that fit sooner where two far apart are likely from the first than where eleven are.
+    """
+    generator = np.random.default_rng([seed, STREAM])
+    sharp = generator.random(count) < SHARP_SHARE
+    any_tenth, either = generator.integers(len(LEVELS), size=count), generator.integers(len(SHARP), size=count)
+    return [SHARP[e] if s else LEVELS[a] for s, a, e in zip(sharp, any_tenth, either, strict=True)]
+
+
+def counts_of(stated: Sequence[Stated]) -> npt.NDArray[np.int64]:
+    """How many there are of each WHY, and last of texts with more than one line."""
+    return np.array([*(sum(one.why == why for one in stated) for why in WHY), sum(one.lines > 1 for one in stated)])
+
+
+def told_of(counts: npt.NDArray[np.int64], what: str = "answers state") -> tuple[str, ...]:
+    """What a reader should know of such counts: how many could be read, why others could not, how many had several lines."""
+    why = dict(zip(WHY, counts.tolist(), strict=False))
+    told = [f"{why['']:,} of {sum(why.values()):,} {what} a confidence that can be read"]
+    told += [f"{count:,} without one: {WHY[key]}" for key, count in why.items() if key and count]
+    if counts[-1]:
+        told.append(f"{counts[-1]:,} have more than one such line: the first behind the answer counts")
     return tuple(told)

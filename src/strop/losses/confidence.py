@@ -8,9 +8,8 @@ from torch import Tensor
 
 from strop.errors import StropError
 
-CLIP = (
-    0.01  # a logarithm reads confidences as from here to 1 minus it: without a bound, one sure error outweighs all else
-)
+BOUND = 5.0  # what the released code holds its rewards to
+CLIP = 0.01  # a logarithm reads confidences as from here to 1 - it: else one sure error outweighs all
 
 
 def _columns(confidence: Tensor, quality: Tensor, name: str) -> tuple[Tensor, Tensor, Tensor]:
@@ -107,3 +106,54 @@ def proper_score_reward(confidence: Tensor, right: Tensor, *, kind: Literal["bri
         return -(confidence - right).square()
     bounded = confidence.clamp(CLIP, 1 - CLIP)
     return torch.where(right > 0, bounded.log(), torch.log1p(-bounded))
+
+
+def dual_reward(
+    confidence: Tensor,
+    quality: Tensor,
+    *,
+    reward: Literal["order", "order_sum", "quality", "pre", "brier", "log"] = "order",
+    alpha: float = 10.0,
+) -> Tensor:
+    """z + alpha x what the stated confidence is worth, z the quality standardised in the step: CONQORD's total reward, and rivals.
+
+    confidence: (B,), NaN where it could not be read: such an answer gets the least of the step, since a confidence is asked for;
+    quality: (B,), NaN where not scored, which gets NaN. order: the mean form, `order_preserving_reward`; brier, log:
+    `proper_score_reward`; quality: z alone; order_sum: as released, q + alpha x the sum, held to +-5; pre: (2q - 1)(2c - 1), what a
+    reward model says that was taught "right and sure, or wrong and unsure" (reconstructed). alpha: 0 and above; quality and
+    pre have none. order at alpha 0 is quality. Noise: none. Errors: S209 fewer than two answers with both; S301; as those two
+    functions. Not for: answers of a part of a step: gather them first.
+    Paper: conqord2024; rlcr2025; rewarding_doubt2026
+    """
+    if reward not in ("order", "order_sum", "quality", "pre", "brier", "log") or not 0 <= alpha < math.inf:
+        raise StropError(
+            "S301", f'reward "{reward}", alpha {alpha}', "order, order_sum, quality, pre, brier, log; 0 and above"
+        )
+    found = torch.full_like(quality, math.nan)
+    scored = ~quality.isnan()
+    stated = scored & ~confidence.isnan()
+    q, c = quality[stated], confidence[stated]
+    if len(q) < 2:
+        told = f"{len(q)} of {len(quality)} answers of a step have a confidence that can be read, and a verdict"
+        raise StropError("S209", told, "the line is not written yet: more --format-steps, or a higher --format-rate")
+    if reward == "pre":
+        found[stated] = (2 * q - 1) * (2 * c - 1)
+    elif reward == "order_sum":
+        worth = order_preserving_reward(c, q, reduce="sum", standardise=False)
+        found[stated] = (q + alpha * worth).clamp(-BOUND, BOUND)
+    else:
+        found[stated] = _standardised(q) + (0.0 if reward == "quality" else alpha * _worth(c, q, reward))
+    found[scored & ~stated] = float(found[stated].min())
+    return found
+
+
+def _standardised(quality: Tensor) -> Tensor:
+    deviation = quality.std(unbiased=False)
+    even = float(deviation) <= 8 * torch.finfo(quality.dtype).eps * float(quality.abs().max())
+    return torch.zeros_like(quality) if even else (quality - quality.mean()) / deviation
+
+
+def _worth(confidence: Tensor, quality: Tensor, reward: str) -> Tensor:
+    if reward == "order":
+        return order_preserving_reward(confidence, quality)
+    return proper_score_reward(confidence, quality, kind="log" if reward == "log" else "brier")

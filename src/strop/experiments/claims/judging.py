@@ -181,7 +181,7 @@ def _beaten(rule: Row, rows: list[Row]) -> list[str]:
     for one in rule["conditions"]:
         if one["kind"] != "gain" or not one["part of the verdict"]:
             continue
-        for anchor in ANCHORS:
+        for anchor in rule.get("free anchors", ANCHORS):
             if any(anchor not in r["figures"] for r in rows if r["data"] == one["data"]):
                 continue
             gap, _ = difference(rows, {**one, "arm": anchor, "against": one["arm"], "relative": False})

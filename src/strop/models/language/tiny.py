@@ -1,5 +1,7 @@
 """Which model is small enough to be trained from nothing in minutes, and reads text a character at a time?"""
 
+import re
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -14,14 +16,29 @@ def character_tokenizer(alphabet: str) -> Any:
 
     Returns a transformers.PreTrainedTokenizerFast, to be saved and opened as any other. Ours.
     """
+    if not alphabet:
+        raise StropError("S301", "the alphabet is empty", "all characters that the texts use")
+    return _tokenizer(dict.fromkeys(alphabet), r"[\s\S]")
+
+
+def word_tokenizer(words: Sequence[str]) -> Any:
+    """As `character_tokenizer`, with one token a word, the longest that fits first; other characters are <unknown>.
+
+    Errors: S301 no word, or an empty one. Ours.
+    """
+    if not words or not all(words):
+        raise StropError("S301", "there is no word, or an empty one", "all words that the texts use")
+    longest = sorted(dict.fromkeys(words), key=len, reverse=True)
+    return _tokenizer(dict.fromkeys(words), "|".join([*(re.escape(word) for word in longest), r"[\s\S]"]))
+
+
+def _tokenizer(words: Iterable[str], cut: str) -> Any:
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
-    if not alphabet:
-        raise StropError("S301", "the alphabet is empty", "all characters that the texts use")
-    words = [PAD, END, UNKNOWN, *dict.fromkeys(alphabet)]
-    made = Tokenizer(models.WordLevel({word: n for n, word in enumerate(words)}, unk_token=UNKNOWN))
-    made.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
+    known = {word: n for n, word in enumerate([PAD, END, UNKNOWN, *words])}
+    made = Tokenizer(models.WordLevel(known, unk_token=UNKNOWN))
+    made.pre_tokenizer = pre_tokenizers.Split(Regex(cut), "isolated")
     made.decoder = decoders.Fuse()
     return PreTrainedTokenizerFast(tokenizer_object=made, pad_token=PAD, eos_token=END, unk_token=UNKNOWN)
 
