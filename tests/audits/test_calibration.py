@@ -133,11 +133,11 @@ def test_the_order_of_answers_changes_nothing(seed):
 
 def test_a_calibrated_writer_shows_what_chance_shows_and_no_more():
     """20 planted worlds of 2,000: ECE near its simulated expectation, the interval down to 0 in most; off by 0.1 in none."""
-    found = [calibration(*world(s, 2000), draws=200, seed=s) for s in range(20)]
+    found = [calibration(*world(s, 2000), draws=80, seed=s) for s in range(20)]
     gaps = [one.ece.value - one.by_chance.value for one in found]
     assert abs(np.mean(gaps)) < 0.004 and sum(one.ece.low == 0 for one in found) >= 17
     assert sum(one.gap.low < 0 < one.gap.high for one in found) >= 17
-    off = [calibration(*world(s, 2000, shift=0.1), draws=200, seed=s) for s in range(20)]
+    off = [calibration(*world(s, 2000, shift=0.1), draws=80, seed=s) for s in range(20)]
     assert all(one.ece.low > 0.04 for one in off) and sum(one.gap.low <= 0.098 <= one.gap.high for one in off) >= 16
 
 
@@ -187,7 +187,7 @@ def test_ece_covers_its_truth():
 
     The draws as they are, which add the error of drawing twice, hold it in 47, and in none where ECE is 0.
     """
-    found = [calibration(*world(s, 1000, shift=0.04), draws=150, seed=s).ece for s in range(60)]
+    found = [calibration(*world(s, 1000, shift=0.04), draws=100, seed=s).ece for s in range(60)]
     assert sum(one.low <= 0.04 <= one.high for one in found) >= 52
     assert np.mean([one.high - one.low for one in found]) < 0.06
 

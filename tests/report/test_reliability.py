@@ -32,6 +32,8 @@ def test_a_panel_a_confidence_with_points_and_columns_where_they_belong():
     assert [float(b[end]) for b in bars for end in ("y1", "y2")] == pytest.approx([171.2, 100.8, 188.8, 171.2])
     low, high = (float(one["height"]) for one in all_of(first, "rect", **{"class": "likes"}))
     assert high == pytest.approx(34) and low == pytest.approx(34 / 3, abs=0.01)
+    (edge,) = drawn(DoseCurve("Sure?", "it says", {"a": ((0.9, Figure("", 1.0, n=4)),)}, form="reliability"))
+    assert float(all_of(edge, "rect", **{"class": "likes"})[0]["x"]) == 44 + 190 * 0.85 - 7.5  # of (0.8, 0.9]
     assert "75%" in [one.text for one in first.iter(SVG + "text")]
     assert "says 0.25, right 0.50 of 10" in first.find(SVG + "desc").text
     assert len(all_of(second, "rect", **{"class": "m c1"})) == 1

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from strop.errors import StropError
-from strop.feedback import text_rows
+from strop.feedback import confidence, text_rows
 from strop.feedback.answer_cells import (
     COLUMNS,
     confidences_of,
@@ -22,7 +22,7 @@ from strop.feedback.answer_cells import (
     verdicts,
 )
 from strop.feedback.columns import plain
-from strop.feedback.confidence import LINE, split_confidence, tally
+from strop.feedback.confidence import LINE, split_confidence
 from strop.feedback.pairs import place, problems_of, spoken
 from strop.feedback.results import Marked, check_judge
 from strop.feedback.text_rows import Rows
@@ -89,7 +89,7 @@ def read_answers(
     confidences = {column: confidences_of(rows, column, bad, problems) for column in sure}
     if lines:
         read = [split_confidence(text) for text in texts]
-        notes += tally([stated for _, stated in read])
+        notes += confidence.told_of(confidence.counts_of([stated for _, stated in read]))
         value = [np.nan if stated.value is None else stated.value for _, stated in read]
         confidences = {STATED: np.array(value), **{k: v for k, v in confidences.items() if k != STATED}}
         texts = [text for text, _ in read]
