@@ -1,5 +1,8 @@
 """A Llama that is written by our own step says what the model itself says: its logits, and generate's greedy answers."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 import torch
@@ -154,6 +157,15 @@ def test_weights_that_were_laid_out_are_renewed(changed):
     assert SEEN[model][1] is None  # nothing is held twice while a model learns
     new.load_state_dict(model.state_dict())
     assert after.log_probs == sample(new, prompts(), **settings).log_probs != before[0].log_probs
+
+
+def test_what_is_kept_goes_with_its_model():
+    model = plain()
+    kept = weakref.ref(laid_out(model, rows=2)), weakref.ref(laid_out(model, rows=2)), weakref.ref(model)
+    assert kept[0]() is None and kept[1]() is not None
+    del model
+    gc.collect()
+    assert kept[1]() is None and kept[2]() is None
 
 
 def test_rounded_products():

@@ -32,7 +32,7 @@ def is_plain(model: Any) -> bool:
     return (
         config.hidden_act == "silu"
         and not getattr(config, "sliding_window", None)
-        and config.rope_parameters.get("rope_type") in ROTATIONS
+        and (getattr(config, "rope_parameters", None) or {}).get("rope_type") in ROTATIONS
         and all(type(m) in known and not ("forward" in vars(m) or _watched(m)) for m in model.modules())
         and all(p.dtype == torch.float32 and p.device.type == "cpu" for p in model.parameters())
     )
