@@ -172,7 +172,7 @@ def test_every_other_arm_and_self_training(room, tmp_path, capsys):
         (("SOURCE", "wrong.jsonl"), 3, "no trace is right: 0 right, 64 wrong"),
         (("--mark", "Z"), 3, "without a result"),
         (("--most-tokens", 2), 3, "cut at the most tokens"),
-        (("--verifier", "math", "--prompt", "think"), 4, "{question} 0 times"),
+        (("--prompt", "think"), 4, "{question} 0 times"),
         (("--student", "./no/such"), 3, "no/such"),
     ],
 )
@@ -288,7 +288,7 @@ def test_what_is_said_of_figures():
     ):
         gaps = [Difference(main, LABELS["student"], Figure("accuracy", (low + high) / 2, low, high, 90))]
         told = weak_to_strong_said.verdict(arms, gaps, main, ratio)
-        assert told.endswith(f"{said}; 0.40 [0.30, 0.50] of what oracle traces would gain.")
+        assert told.endswith(f"{said}; 0.40 [0.30, 0.50] of what oracle traces gain.")
         assert "50% [40%, 60%] of 90 held-out questions answered rightly, 30% before with the same prompt" in told
     assert "no held-out answer has a verdict" in weak_to_strong_said.verdict(arms, [], main, ratio)
 

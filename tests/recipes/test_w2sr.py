@@ -1,6 +1,7 @@
 """A student learns a teacher's way from its traces; every option counts or is refused; stopped, it goes on to the same bytes."""
 
 import json
+from importlib.util import find_spec
 
 import pytest
 import torch
@@ -127,8 +128,8 @@ def test_draws_count(room):
     ],
 )
 def test_what_makes_no_sense_is_refused(settings, code, said, room):
-    if settings.get("verifier") == "gym":
-        pytest.importorskip("reasoning_gym")
+    if settings.get("verifier") == "gym" and find_spec("reasoning_gym") is None:
+        pytest.skip("reasoning-gym is not installed")
     with pytest.raises(StropError, match=code) as caught:
         taught(room, **settings)
     assert said in f"{caught.value} {caught.value.help}"

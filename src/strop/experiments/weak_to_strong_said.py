@@ -27,6 +27,7 @@ NOTES = {
     "labels": "the teacher's results and its own likeliest ones, half each: ours, after Burns et al. 2023",
     "structure": "the same traces with random numbers in them",
     "oracle": "the file's own solutions, as many",
+    "grpo": "so many steps at one rate: as a reference it is no better than these",
     "incorrect": "W2SR-N",
     "all": "W2SR",
     "correct": "W2SR-P",
@@ -181,7 +182,7 @@ def verdict(arms: dict[str, Arm], gaps: list[Difference], main: str, ratios: dic
     change = f"{100 * gap.value:+.0f} points [{100 * gap.low:+.0f}, {100 * gap.high:+.0f}]"
     how = "surely more" if gap.low > 0 else "surely less" if gap.high < 0 else "not told from chance"
     known = [
-        f"{one.value:.2f} [{one.low:.2f}, {one.high:.2f}] of what {LABELS[name]} would gain"
+        f"{one.value:.2f} [{one.low:.2f}, {one.high:.2f}] of what {LABELS[name]} gain{'s' if name == 'grpo' else ''}"
         for name, one in ratios.items()
         if one.value is not None and one.low is not None
     ]
@@ -222,7 +223,7 @@ def cost_table(seen: "Seen", stages: Stages) -> Table:
         seconds = seconds_of(name, seen, stages)
         rows.append((LABELS[name], *(f"{one:,}" for one in (texts, written, read)), f"{seconds:,.1f}", f"{each:,.1f}"))
     columns = ("arm", "texts", "tokens written", "tokens read", "CPU seconds", "tokens an answer")
-    note = "Texts learned from, tokens written to get them, tokens read while learning (all passes), CPU seconds of both; and tokens of an answer when it is used, of all that are voted on."
+    note = "Texts learned from, tokens written to get them, tokens read while learning (all passes), CPU seconds of both (those that a kill cut off are not counted); and tokens of an answer when it is used, of all that are voted on."
     return Table("What each arm took", columns, tuple(rows), note)
 
 
