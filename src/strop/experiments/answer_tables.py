@@ -2,13 +2,12 @@
 
 from pathlib import Path
 from textwrap import shorten
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from strop.audits.kept import kept_curve
-from strop.errors import StropError
 from strop.feedback.answers import write_answers
 from strop.records import DoseCurve, Figure, Table
 
@@ -99,10 +98,8 @@ def _line(rate: Array, right: Array) -> tuple[tuple[float, Figure], ...]:
     return tuple((float(rate[i]), Figure("", float(right[i]))) for i in places)
 
 
-def write(folder: Path, found: "Found", *, suffix: Literal["jsonl"]) -> tuple[str, ...]:
-    """The answers, each confidence beside it calibrated by the other half of the questions. Errors: S208 another form, S501, S503."""
-    if suffix != "jsonl":
-        raise StropError("S208", f"answers are not written as {suffix}", "--write jsonl")
+def write(folder: Path, found: "Found") -> tuple[str, ...]:
+    """The answers, each confidence beside it calibrated by the other half of the questions. Errors: S501, S503."""
     answers = found.answers
     made = [one for one in found.measured if one.crossed]
     for one in made:

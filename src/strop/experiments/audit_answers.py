@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -201,14 +201,13 @@ def audit_answers(
     draws: int = 1000,
     notes: tuple[str, ...] = (),
     files: Path | None = None,
-    suffix: Literal["jsonl"] = "jsonl",
 ) -> Result:
     """Says whether the confidence is as high as the answers are right, whether it orders them, and whether a free one does as well.
 
     reading: of `read_answers`; files: a folder for the answers with calibrated confidences. Errors: S202 nothing to judge, S503 files.
     """
     found = gather(reading, seed=seed, draws=draws)
-    written = () if files is None else answer_tables.write(files, found, suffix=suffix)
+    written = () if files is None else answer_tables.write(files, found)
     answers = found.answers
     return Result(
         "audit",
