@@ -118,7 +118,7 @@ def test_as_many_texts_of_each_kind_and_the_form_alone_knows_nothing(lab):
 def test_a_row_gives_every_arm_as_many_trials(lab, monkeypatch):
     """With a teacher that is right every other time: all arms are there, and what is recovered of the oracle by itself is all or undefined."""
     rule = small(RULES["w2sr"])
-    rule["grpo"] |= {"stops": [1, 2], "count": 2, "batch": 2}
+    rule["grpo"] |= {"stops": [1, 2, 3, 4], "count": 2, "batch": 2}
     monkeypatch.setattr(w2sr, "usable", lambda _: (0.5, pool_of(lab), 0.0))
     real = WeakLab.write
 
