@@ -5,14 +5,14 @@ from strop.report import svg
 from strop.report.placing import fit
 from strop.report.wording import cell
 
-WIDE, ROW, HEAD = 340, 22, 46
-NAMES = 128.0  # units for the arms' names
+WIDE, ROW, HEAD = 340, 22, 52
+NAMES = 136.0  # units for the arms' names
 
 
 def recovered(found: Recovered, *, style: str = "") -> str:
     """One drawing of all panels, one under the other: 0 is the base, 1 the reference, both as upright lines."""
     values = [v for rows in found.panels.values() for f in rows for v in (f.value, f.low, f.high)]
-    across = svg.scale([0.0, 1.0, *values], NAMES + 14, 326)
+    across = svg.scale([0.0, 1.0, *values], NAMES + 14, 308)
     parts = [svg.element("rect", {"width": "100%", "height": "100%", "class": "ground"})] if style else []
     parts.append(svg.text(4, 16, fit(found.title, room=330), "t b"))
     top, told = 26.0, []
@@ -44,7 +44,7 @@ def _panel(
         value, interval = cell(figure)
         words = f"{figure.name} {value} {interval}".strip()
         told.append(words)
-        parts.append(svg.text(NAMES, y + 4, fit(figure.name, room=NAMES - 4), anchor="end"))
+        parts.append(svg.text(NAMES, y + 4, fit(figure.name, room=NAMES), anchor="end"))
         if figure.low is not None and figure.high is not None:
             parts.append(svg.line(across(figure.low), y, across(figure.high), y, f"span c{index % svg.COLOURS}"))
         if figure.value is not None:

@@ -24,8 +24,8 @@ KINDS = ("all", "correct", "incorrect")
 REFERENCES = ("oracle", "grpo", "grpo after correct")
 CALLED = {
     "oracle": "as many right traces",
-    "grpo": "GRPO from the same base",
-    "grpo after correct": "GRPO after the correct traces",
+    "grpo": "GRPO from the base",
+    "grpo after correct": "GRPO after correct",
 }
 RECOVERED = "gain over that of "
 POOL = 3  # the stream of the teacher's traces
