@@ -13,10 +13,10 @@ from strop.errors import StropError
 @click.command(
     "demo",
     help="clicks: ML-100K, an audit of the log, then BPR, iALS, EASE and IPL side by side. pairs: preference pairs with trouble "
-    "that we planted, and what an audit finds of it. answers: the same for answers that say how sure they are."
-    "\n\n\b\n  strop demo\n  strop demo pairs\n  strop demo answers",
+    "that we planted, and what an audit finds of it. answers: the same for answers that say how sure they are. "
+    "teacher: two small models and problems, for strop run w2sr.\n\n\b\n  strop demo\n  strop demo pairs\n  strop demo answers\n  strop demo teacher",
 )
-@click.argument("what", type=click.Choice(["clicks", "pairs", "answers"]), default="clicks")
+@click.argument("what", type=click.Choice(["clicks", "pairs", "answers", "teacher"]), default="clicks")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("strop-demo"), show_default=True)
 @click.option("--trials", default=20, show_default=True, help="Settings tried an arm, on validation.")
 @click.option("--seeds", default=10, show_default=True, help="Seeds an arm.")
@@ -31,7 +31,7 @@ def command(what: str, output: Path, trials: int, seeds: int, threads: int, quie
     if what == "clicks":
         told = _clicks(output, trials=trials, seeds=seeds, quiet=quiet)
     else:
-        told = {"pairs": _pairs, "answers": _answers}[what](output, quiet=quiet)
+        told = {"pairs": _pairs, "answers": _answers, "teacher": _teacher}[what](output, quiet=quiet)
     click.echo(f"\n{time.monotonic() - start:.0f} s. Next: {told}")
 
 
@@ -113,9 +113,32 @@ def _answers(output: Path, *, quiet: bool) -> str:
     return "strop audit YOUR.jsonl  |  strop run conqord QUESTIONS.jsonl -o runs/c"
 
 
+def _teacher(output: Path, *, quiet: bool) -> str:
+    """Makes a student, its teacher and problems, small enough that learning from the one takes seconds."""
+    from strop.experiments.demo_teacher import make
+
+    say(quiet, "two small models are trained from nothing: half a minute or so")
+    make(output, tell=click.echo)
+    return (
+        f"strop run w2sr {output / 'problems.jsonl'} --teacher {output / 'teacher'} --student {output / 'student'} "
+        '--prompt "{question}" --verifier exact --mark A --temperature 1 --rate 3e-3 --passes 40 --batch 16 '
+        "--most-tokens 32 --window 64 -o runs/w2sr"
+    )
+
+
 def _make_room(output: Path) -> None:
     """Clears an earlier demo; S702 for a folder that holds anything else."""
-    ours = {"audit", "compare", "pairs.jsonl", "few.jsonl", "checked.jsonl", "answers.jsonl"}
+    ours = {
+        "audit",
+        "compare",
+        "pairs.jsonl",
+        "few.jsonl",
+        "checked.jsonl",
+        "answers.jsonl",
+        "problems.jsonl",
+        "teacher",
+        "student",
+    }
     if output.is_dir() and {p.name for p in output.iterdir()} - ours:
         raise StropError("S702", "it holds more than an earlier demo", "choose another folder: -o", str(output))
     try:

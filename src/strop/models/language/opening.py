@@ -146,6 +146,9 @@ def keep_model(model: Any, tokenizer: Any, folder: str | Path) -> Path:
 
     Errors: S702 the folder is there already, S501 disk full, S503 cannot write.
     """
+    from transformers.utils import logging as told
+
+    told.disable_progress_bar()
     place = Path(folder)
     if place.exists():
         raise StropError("S702", "it is there already", "choose another folder", str(place))
