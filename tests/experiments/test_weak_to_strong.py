@@ -188,7 +188,7 @@ def test_mistakes_are_one_line(words, status, said, room, capsys):
 
 def test_the_teacher_must_be_named(room, capsys):
     assert status_of(["run", "w2sr", str(room / "q.jsonl"), "-q"]) == 2
-    assert "'--teacher'" in capsys.readouterr().err
+    assert "--teacher PATH" in capsys.readouterr().err
 
 
 def test_a_file_of_its_own_to_test(room):

@@ -113,6 +113,7 @@ def test_draws_count(room):
         ({"window": 14, "most_tokens": 12}, "S219", "the prompt has 4 tokens"),
         ({"prompt": "think"}, "S301", "{question} 0 times"),
         ({"prompt": "think: {question}"}, "S301", "does not know"),
+        ({"teacher": ""}, "S101", "no teacher"),
         ({"teacher": "none/such/place"}, "S201", "none/such/place"),
         ({"student": "none/such/place"}, "S201", "none/such/place"),
         ({"form": "chat"}, "S301", "no chat template"),

@@ -80,8 +80,8 @@ def flag(parameter: catalogue.Parameter) -> click.Option:
     name, kind = parameter.name.replace("_", "-"), parameter.annotation.removesuffix(" | None")
     told = {
         "help": parameter.text[:1].upper() + parameter.text[1:],
+        "default": parameter.default,
         "show_default": parameter.default not in (None, ""),
-        **({"required": True} if parameter.required else {"default": parameter.default}),
     }
     if kind.startswith("Literal["):
         choices = ast.literal_eval(f"({kind[len('Literal[') : -1]},)")

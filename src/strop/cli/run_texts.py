@@ -17,12 +17,12 @@ OPTIONS = (
 # What the run of one recipe takes beside the recipe's own keywords: of the comparison, and of what is read.
 OF_RUN = {
     "w2sr": (
-        click.option("--test", type=click.Path(), help="A file of questions to test on; none may stand in SOURCE."),
+        click.option("--test", type=click.Path(), help="Questions to test on; none may stand in SOURCE."),
         click.option(
             "--arms",
             default="plain,vote,self,answers,oracle,teacher",
             show_default=True,
-            help="What stands beside it: every, or of plain, vote, self, correct, all, incorrect, answers, oracle, labels, structure, teacher, grpo.",
+            help="Beside it: every, or of plain, vote, self, correct, all, incorrect, answers, oracle, labels, structure, teacher, grpo.",
         ),
         click.option("--vote", default=8, show_default=True, type=int, help="Draws of a vote, and of pass@k; 0: none."),
         click.option(

@@ -45,6 +45,7 @@ ARMS = (
     "grpo",
 )
 NOTES = "notes.json"
+CHECKED = ("teacher", "temperature", "count", "most_tokens", "passes", "window")
 SPARED = ("S202", "S305", "S601")  # an arm that has nothing to learn from, or learns nothing, is left out and said
 
 
@@ -89,6 +90,7 @@ def pins_of(data: QuestionSplit) -> dict[str, str]:
 def begin(folder: Path, run: Run, data: QuestionSplit) -> None:
     """Writes the questions of each part, and what was asked for. Errors: S501, S503; S102 an arm that is not known."""
     arms_of(run.settings)
+    w2sr.check_settings(**{name: run.settings[name] for name in CHECKED})
     (folder / "questions").mkdir(exist_ok=True)
     write_json(folder / "questions" / NOTES, list(data.notes))
     begin_texts(folder, run, data, name="questions", write=write_questions)
@@ -144,12 +146,10 @@ def complete(run: Run, data: QuestionSplit, *, folder: Path | None, notes: tuple
     The result is returned, not written. Errors: as the recipe; S304 a model was changed since; S501, S503.
     """
     settings, wanted = run.settings, arms_of(run.settings)
+    w2sr.check_settings(**{name: settings[name] for name in CHECKED})
     judged = data.test if data.test is not None else data.validation
     order = np.random.default_rng([run.seed, question_runs.STREAM]).permutation(len(judged))
     bare = judged.take(np.sort(order[:MOST_QUESTIONS]))
-    w2sr.check_settings(
-        **{name: settings[name] for name in ("temperature", "count", "most_tokens", "passes", "window")}
-    )
     with ExitStack() as closing:
         marked = Marked(closing.enter_context(Verifier(settings["verifier"])), mark=settings["mark"])
         place = folder or Path(closing.enter_context(TemporaryDirectory()))

@@ -34,7 +34,7 @@ FILE = "traces.jsonl"
 def run(
     data: QuestionSplit,
     *,
-    teacher: str,
+    teacher: str = "",
     student: str = "smollm2",
     seed: int = 0,
     verifier: Literal["numeric", "exact", "math", "gym"] = "numeric",
@@ -56,27 +56,29 @@ def run(
 ) -> Trained:
     """Minimises the cross-entropy of a teacher's traces, every token the same: W2SR (all), W2SR-P (correct), W2SR-N (incorrect). Paper: w2sr2025. Not for: a student that lacks the skill itself, which traces only call up; a teacher whose traces are mostly cut, looping or garbage; gains that the prompt alone gives.
 
-    teacher: who writes the traces: a folder, a GGUF file, a hub name, or smollm2; the student itself: self-training.
+    teacher: who writes traces: a folder, a GGUF file, a hub name, or smollm2.
     student: who learns from them; named as the teacher.
     seed: of the draws, of the choice of traces and of their order.
-    verifier: numeric: the last number; exact: the text; math: math-verify; gym: reasoning-gym's own scorer.
+    verifier: numeric: the last number; exact: the text; math: math-verify; gym: its scorer.
     mark: what a result stands behind; empty: a box, or ####, else as the verifier reads a text.
-    prompt: what all models are asked, around {question}; when learning and when measured.
-    form: text: as it stands, for base models; chat: a user's turn by each model's own template, for those made for conversations.
+    prompt: what all models are asked, around {question}.
+    form: text: as it stands; chat: a user's turn, by each model's template.
     select: correct: W2SR-P, traces that end rightly; all: W2SR; incorrect: W2SR-N.
-    match: none; count or tokens: as much as the smallest of the three selections.
-    temperature: of the teacher; 0: its likeliest answer, as in the paper.
-    top_p: draw from the fewest likeliest tokens with this share together; 1: from all.
+    match: count, tokens: as much as the smallest selection.
+    temperature: of the teacher; 0: its likeliest answer.
+    top_p: draw from the fewest likeliest tokens of this share; 1: all.
     count: traces a question; above 1 with a temperature.
     most_tokens: of a trace; longer ones are cut, and not learned from.
-    rate: of AdamW at its highest: up over a tenth of the steps, down along a cosine.
+    rate: of AdamW at its highest: up over a tenth of the steps, then a cosine.
     batch: traces a step; the paper's is 128, of 8,400 traces.
     passes: over the traces.
     window: most tokens of a question with its trace; longer ones are left out.
     folder: where traces and checkpoints go.
     save_seconds: time between checkpoints.
     """
-    check_settings(temperature=temperature, count=count, most_tokens=most_tokens, passes=passes, window=window)
+    check_settings(
+        teacher=teacher, temperature=temperature, count=count, most_tokens=most_tokens, passes=passes, window=window
+    )
     with ExitStack() as open_here:
         place = folder or Path(open_here.enter_context(TemporaryDirectory()))
         marked = Marked(open_here.enter_context(Verifier(verifier)), mark=mark)
@@ -111,8 +113,10 @@ def run(
     return Trained(trained.scorer, trained.curve, notes)
 
 
-def check_settings(*, temperature: float, count: int, most_tokens: int, passes: int, window: int) -> None:
-    """S301 for what makes no sense whatever the models."""
+def check_settings(*, teacher: str, temperature: float, count: int, most_tokens: int, passes: int, window: int) -> None:
+    """S101 no teacher; S301 for what makes no sense whatever the models."""
+    if not teacher:
+        raise StropError("S101", "no teacher is named", "--teacher PATH: whose traces are learned from")
     if count < 1 or passes < 1 or not 0 < most_tokens < window:
         told = f"count {count}, passes {passes}, most_tokens {most_tokens}, window {window}"
         raise StropError("S301", told, "count 1, passes 1, 0 < most_tokens < window")
