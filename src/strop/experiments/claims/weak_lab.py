@@ -131,6 +131,7 @@ class WeakLab:
     def base(self, about: Rule, *, facts: bool = True) -> Taught:
         """The student: direct answers, which it cannot learn to give, and facts, alone and behind a question of another problem.
 
+        The first of `starts` that comes to the gate in the steps allowed: who takes long learns to add directly meanwhile.
         Without facts: as many steps as about["ungated"] says, on direct answers alone.
         """
         asked = [p.question for p in self.parts["train"]]
@@ -147,7 +148,12 @@ class WeakLab:
             ((asked[int(self.generator.integers(len(asked)))] if n % 3 else "") + f, said)
             for n, (f, said) in enumerate(self.family.facts * max(1, round(2 * len(direct) / many)))
         ]
-        return self.until(self.fresh(self.about["student"], self.seed), direct + single, self.knows, about)
+        for start in range(about.get("starts", 1)):
+            model = self.fresh(self.about["student"], self.seed + 1000 * start)
+            found = self.until(model, direct + single, self.knows, about)
+            if found.reached >= about["until"]:
+                break
+        return found
 
     def knows(self, reader: Reader) -> float:
         """The share of facts said rightly: alone, or behind a question of validation, whichever is less."""
@@ -164,7 +170,8 @@ class WeakLab:
         texts = [(p.question, p.solution) for p in self.parts["lessons"]]
 
         def sampled(reader: Reader) -> float:
-            return usable(self.write(reader, self.parts["validation"], temperature=1.0))[0]
+            drawn = self.write(reader, self.parts["validation"], temperature=1.0, count=about.get("draws", 1))
+            return usable(drawn)[0]
 
         for model in about["models"]:
             found = self.until(self.fresh(model, self.seed + 500), texts, sampled, about)
