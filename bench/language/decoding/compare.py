@@ -67,7 +67,9 @@ def main() -> None:
     chosen, path = sys.argv[1:] or list(SIZES), HERE / "results.jsonl"
     before = [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
     rows = [row for row in before if row.get("model") not in chosen and row["figure"] != "machine"]
-    rows.insert(0, {"figure": "machine", "date": time.strftime("%Y-%m-%d"), "cores": os.cpu_count()})
+    rows.insert(
+        0, {"figure": "machine", "date": time.strftime("%Y-%m-%d"), "cores": os.cpu_count(), "load": os.getloadavg()[0]}
+    )
     for model in chosen:
         for round in range(1, ROUNDS + 1):
             for task, size in zip(TASKS, SIZES[model], strict=True):

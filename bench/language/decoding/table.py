@@ -75,7 +75,7 @@ def main() -> None:
     ]
     told = [
         "# Answers: tokens a CPU second beside transformers' generate\n",
-        f"`make bench-language`, {machine['date']}, {machine['cores']} cores; strop "
+        f"`make bench-language`, {machine['date']}, {machine['cores']} cores under a load of {machine['load']:.0f}; strop "
         f"{versions['strop']}, transformers {versions['transformers']}, torch 2.13.0, one thread, float32. The median over the rounds, "
         "each round by each arm's fastest way of those that it tries (generate: batches padded to the left, sorted by length, with a "
         "dynamic or a static cache, in inference mode; strop: its width), and the smallest and largest ratio of a round and how many there were. Equal "
