@@ -1,6 +1,7 @@
 """A whole weak-to-strong run on models of a few thousand weights: its arms, its stages after a kill, its words; what is wrong is one line."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -294,10 +295,36 @@ def test_what_is_said_of_figures():
 
 
 def test_arms_by_name():
-    settings = {"arms": "oracle, all", "select": "correct", "vote": 8, "grpo_steps": 5}
+    settings = {"arms": "oracle, all", "select": "correct", "vote": 8, "grpo_steps": 5, "trials": 1}
     assert weak_to_strong.arms_of(settings) == ("correct", "all", "oracle", "grpo")
     assert weak_to_strong.arms_of(settings | {"arms": "every", "grpo_steps": 0}) == weak_to_strong.ARMS
     assert weak_to_strong.arms_of(settings | {"arms": "", "grpo_steps": 0}) == ("correct",)
+
+
+def test_each_arm_takes_the_rate_that_validation_prefers(room, tmp_path, monkeypatch, capsys):
+    """The main arm's model is its best trial's, here by verdicts that are given: 2, 5 and 5 of 8; all arms try as many rates."""
+    measured = Stages.measured
+
+    def given(self, name, *words, **named):
+        found = measured(self, name, *words, **named)
+        if not name.endswith("-validation"):
+            return found
+        right = np.arange(len(found.right)) < {"1": 2, "2": 5, "3": 5}[name.split("-")[1]]
+        return replace(found, answers=replace(found.answers, right=right.astype(float)))
+
+    monkeypatch.setattr(Stages, "measured", given)
+    words = ("--arms", "answers", "--vote", 0, "--trials", 3, "-o", tmp_path / "a")
+    assert ran(room, *words) == 0, capsys.readouterr().err
+    found = store.read(tmp_path / "a" / "result.json")
+    trials = {LABELS["correct"]: 3, LABELS["student"]: 0, LABELS["answers"]: 3}
+    assert {arm.name: arm.trials for arm in found.arms} == trials
+    told = [note for note in found.notes if "chosen by 8 validation questions" in note]
+    assert len(told) == 2
+    assert all("rate 0.015, " in one and "100%: 2, 300%: 5, 33%: 5" in one for one in told)
+    assert torch.equal(weights(tmp_path / "a"), weights(tmp_path / "a" / "students" / "correct-2"))
+    (tmp_path / "a" / "result.json").unlink()
+    assert status_of(["resume", str(tmp_path / "a"), "-q"]) == 0
+    assert plain(store.read(tmp_path / "a" / "result.json")) == plain(found)
 
 
 def test_a_changed_model_is_another_one(room, tmp_path):

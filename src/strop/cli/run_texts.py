@@ -29,6 +29,13 @@ OF_RUN = {
             "--grpo-steps", default=0, show_default=True, type=int, help="Of GRPO from the student; 0: not run."
         ),
         click.option("--grpo-rate", default=1e-6, show_default=True, type=float, help="Of GRPO."),
+        click.option(
+            "--trials",
+            default=1,
+            show_default=True,
+            type=int,
+            help="Rates that each arm tries, chosen by validation: as asked for, 3 times, a third, 10 times.",
+        ),
     )
 }
 SETTINGS = (
@@ -36,6 +43,7 @@ SETTINGS = (
     "vote",
     "grpo_steps",
     "grpo_rate",
+    "trials",
 )  # of these what is learned and compared; the others say what is read
 
 

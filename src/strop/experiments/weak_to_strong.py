@@ -13,12 +13,13 @@ import numpy.typing as npt
 from strop.audits.recovery import Recovery, rgr
 from strop.checkpoints import read_json, write_json
 from strop.errors import StropError, suggestion
-from strop.experiments import question_runs, weak_to_strong_lessons, weak_to_strong_said
+from strop.experiments import question_runs, weak_to_strong_said
 from strop.experiments.question_runs import MOST_QUESTIONS
 from strop.experiments.run_folder import Run
 from strop.experiments.running import peak_megabytes, versions
 from strop.experiments.text_runs import begin_texts, pins_of_texts
 from strop.experiments.weak_to_strong_stages import LABELS, Found, Stages, Taught
+from strop.experiments.weak_to_strong_trials import FACTORS, learners
 from strop.feedback.eliciting import HOLE, asked_once, elicited
 from strop.feedback.pair_splits import drawn_parts
 from strop.feedback.questions import question_keys, read_questions, write_questions
@@ -46,7 +47,6 @@ ARMS = (
 )
 NOTES = "notes.json"
 CHECKED = ("teacher", "temperature", "count", "most_tokens", "passes", "window")
-SPARED = ("S202", "S305", "S601")  # an arm that has nothing to learn from, or learns nothing, is left out and said
 
 
 def read(
@@ -112,6 +112,8 @@ def arms_of(settings: dict[str, Any]) -> tuple[str, ...]:
     if settings["vote"] < 0 or settings["vote"] == 1 or settings["grpo_steps"] < 0:
         told = f"vote {settings['vote']}, grpo_steps {settings['grpo_steps']}"
         raise StropError("S301", told, "vote 0 (none) or 2 and more; grpo_steps 0 (left out) and more")
+    if not 1 <= settings["trials"] <= len(FACTORS):
+        raise StropError("S301", f"trials {settings['trials']}", f"1 to {len(FACTORS)}")
     chosen = {settings["select"], *named} | ({"grpo"} if settings["grpo_steps"] else set())
     return tuple(one for one in ARMS if one in chosen)
 
@@ -123,6 +125,7 @@ class Seen:
     keys: Array
     found: dict[str, Found] = field(default_factory=dict)
     taught: dict[str, Taught] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)  # of the trial that was chosen
     left_out: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     pool: w2sr.Collected | None = None
@@ -161,7 +164,9 @@ def complete(run: Run, data: QuestionSplit, *, folder: Path | None, notes: tuple
             seen.notes.append(f"measured on {len(bare):,} of the test questions, drawn at random; {left:,} are left")
         _gather(stages, seen, data.train)
         _free(stages, seen, bare, wanted)
-        _learners(stages, seen, bare, wanted)
+        learning = [one for one in wanted if one not in ("plain", "vote", "teacher")]
+        validation = data.validation.take(np.arange(min(MOST_QUESTIONS, len(data.validation))))
+        learners(stages, seen, learning, test=bare, validation=validation)
     about = {
         "name": Path(run.source).stem,
         "train questions": len(data.train),
@@ -223,53 +228,3 @@ def _free(stages: Stages, seen: Seen, bare: Questions, wanted: tuple[str, ...]) 
         seen.left_out["teacher"] = "it is the student"
     elif "teacher" in wanted:
         seen.found["teacher"] = stages.measured("teacher", about["teacher"], asked, draws=draws)
-
-
-def _learners(stages: Stages, seen: Seen, bare: Questions, wanted: tuple[str, ...]) -> None:
-    """Every arm that learns: taught, and measured; one that cannot be is left out, and it is said why."""
-    about = stages.settings
-    learning = [one for one in ARMS if one in wanted and one not in ("plain", "vote", "teacher")]
-    main = about["select"]
-    learning.sort(key=lambda one: one != main)
-    asked = elicited(bare, about["prompt"], form=about["form"])
-    for number, arm in enumerate(learning):
-        log.info("arm %d of %d: %s", number + 1, len(learning), LABELS[arm])
-        try:
-            make = lesson_of(arm, stages, seen)
-            seen.taught[arm] = stages.taught(arm, make, about["student"], main=arm == main)
-        except StropError as error:
-            if arm == main or error.code not in SPARED:
-                raise
-            seen.left_out[arm] = error.message
-            continue
-        draws = int(about["vote"]) if arm == main else 0
-        seen.found[arm] = stages.measured(arm, seen.taught[arm].place, asked, draws=draws)
-
-
-def lesson_of(arm: str, stages: Stages, seen: Seen) -> Any:
-    """How an arm's student is made. Errors: S202, S305 it has nothing to learn from."""
-    lessons, student = weak_to_strong_lessons, stages.settings["student"]
-    assert seen.pool is not None and seen.chosen is not None and seen.asked is not None
-    asked, pool, many, written = seen.asked, seen.pool, len(seen.chosen), 0
-    if arm == "grpo":
-        if not stages.settings["grpo_steps"]:
-            raise StropError("S305", "--grpo-steps 0")
-        return lessons.reinforced(stages, asked, student=student)
-    if arm == "labels":
-        return lessons.labels(stages, asked, seen.chosen, pool.tokens, student=student)
-    if arm == "self":
-        seen.own = lessons.own_traces(stages, asked, student=student)
-        questions, texts = lessons.self_training(stages, asked, seen.own, many)
-        written = seen.own.tokens
-    elif arm == "answers":
-        questions, texts = lessons.answers_only(stages, asked, many)
-    elif arm == "oracle":
-        questions, texts = lessons.oracle(stages, asked, many)
-    elif arm == "structure":
-        questions, texts = lessons.structure_only(asked, seen.chosen, seed=stages.seed)
-        written = pool.tokens
-    else:
-        chosen = select(pool.usable.answers, arm, match=stages.settings["match"], seed=stages.seed)  # type: ignore[arg-type]
-        questions, texts = w2sr.lesson(asked, chosen)
-        written = pool.tokens
-    return lessons.learned(stages, questions, texts, written, student=student)

@@ -27,7 +27,7 @@ NOTES = {
     "labels": "the teacher's results and its own likeliest ones, half each: ours, after Burns et al. 2023",
     "structure": "the same traces with random numbers in them",
     "oracle": "the file's own solutions, as many",
-    "grpo": "so many steps at one rate: as a reference it is no better than these",
+    "grpo": "so many steps, at rates as many as the other arms tried: as a reference it is no better than these",
     "incorrect": "W2SR-N",
     "all": "W2SR",
     "correct": "W2SR-P",
@@ -98,12 +98,21 @@ def _arm(name: str, figures: tuple[Figure, ...], seen: "Seen", stages: Stages) -
     settings = {"select": name, "match": stages.settings["match"]} if name in ("correct", "all", "incorrect") else {}
     cost = {"CPU seconds": round(seconds_of(name, seen, stages), 1)}
     curve = taught.curve if taught is not None and name == stages.settings["select"] else ()
-    return Arm(LABELS[name], figures, settings, curve=curve, cost=cost, note=NOTES.get(name, ""), unit="step")
+    return Arm(
+        LABELS[name],
+        figures,
+        settings,
+        curve=curve,
+        cost=cost,
+        note=NOTES.get(name, ""),
+        unit="step",
+        trials=stages.settings["trials"] if taught is not None else 0,
+    )
 
 
 def seconds_of(name: str, seen: "Seen", stages: Stages) -> float:
     """CPU seconds to get an arm's student: writing what it learns from, and learning; measuring it left out."""
-    costs, found = stages.costs, stages.costs.get(f"teaching {name}", 0.0)
+    costs, found = stages.costs, stages.costs.get(f"teaching {seen.names.get(name, name)}", 0.0)
     if name in ("correct", "all", "incorrect", "structure", "labels"):
         found += costs.get("traces", 0.0)
     return found + (costs.get("own traces", 0.0) if name == "self" else 0.0)

@@ -1,6 +1,7 @@
 """What has a weak-to-strong run done already, so that a stage that is there is not done again?"""
 
 import logging
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -92,6 +93,13 @@ class Stages:
         self.folder, self.settings, self.seed, self.marked = folder, settings, seed, marked
         self.costs: dict[str, float] = read_json(folder / COSTS) if (folder / COSTS).exists() else {}
 
+    def scaled(self, factor: float) -> "Stages":
+        """The same folder and costs, the rates so many times as high."""
+        rates = {name: self.settings[name] * factor for name in ("rate", "grpo_rate")}
+        found = Stages(self.folder, self.settings | rates, self.seed, self.marked)
+        found.costs = self.costs
+        return found
+
     def pin(self, sources: dict[str, str]) -> dict[str, str]:
         """Twelve letters of each model's weights, as they were when the run began. Errors: S304 a model is another one now."""
         now = {name: fingerprint(open_model(source)[0]) for name, source in sources.items()}
@@ -156,3 +164,20 @@ class Stages:
 def lines_of(file: Path) -> int:
     """How many whole lines a file holds; 0 where it is not there."""
     return file.read_bytes().count(b"\n") if file.exists() else 0
+
+
+def kept_as_main(place: Path, folder: Path) -> Path:
+    """A student's folder copied to where all runs keep their model, in one step. Errors: S501, S503."""
+    kept = folder / "model"
+    if not kept.exists():
+        unfinished = folder / ".model.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        try:
+            shutil.copytree(place, unfinished)
+            unfinished.rename(kept)
+        except OSError as error:
+            full = error.errno == 28
+            told = f"cannot write the model: {error.strerror or error}"
+            mend = "make room, then strop resume" if full else "another folder"
+            raise StropError("S501" if full else "S503", told, mend, str(kept)) from None
+    return kept
