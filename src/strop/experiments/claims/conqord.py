@@ -6,6 +6,7 @@ rewarded: what is learned about single facts while rewards come in cannot show i
 """
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from strop.experiments.claims.fact_lab import FactLab, Judge, Told, chosen, figu
 from strop.experiments.fact_tables import fact_table
 from strop.losses.confidence import dual_reward, order_preserving_reward
 from strop.models.language.reading import Reader
+from strop.records import DoseCurve, Figure, Receipt
 
 Array = npt.NDArray[Any]
 Row = dict[str, Any]
@@ -178,3 +180,30 @@ def refuses_one() -> bool:
     except StropError:
         return True
     return False
+
+
+def curves(rule: Row, receipt: Receipt) -> dict[str, DoseCurve]:
+    """The reliability diagram, and AUROC as the judge gets worse, from the receipt's own figures."""
+    known = {figure.name: figure for figure in receipt.figures}
+    name = next(iter(rule["data"]))
+    about = rule["data"][name]
+    facts = len(about["seeds"]) * about["table"]["things"]["test"] * about["table"]["relations"]
+    shown = {arm: reliability(known, f"{name}: {arm}, ", facts) for arm in rule["drawn"]}
+    sure = DoseCurve("Confidence against what is right", "confidence", shown, up="right, share", form="reliability")
+    told = {"reliability": sure}
+    for kind, of in (("flips", "flips"), ("noise", "deviation")):
+        doses = {0.0: "order"} | {one[of]: f"order, {n}" for n, one in rule["noise"].items() if of in one}
+        points = tuple((dose, known.get(f"{name}: {arm}, AUROC", Figure("AUROC", None))) for dose, arm in doses.items())
+        what = "verdicts turned, share" if kind == "flips" else "noise on the verdicts, deviation"
+        told[kind] = DoseCurve(f"Stated confidence under {kind}", what, {"order": tuple((d, replace(p, name="AUROC")) for d, p in points)})  # fmt: skip
+    return told
+
+
+def reliability(known: dict[str, Figure], arm: str, facts: int) -> tuple[tuple[float, Figure], ...]:
+    """(what is said, how often that is right) of each bin that holds one answer in two hundred at least."""
+    points = []
+    for b in range(1, BINS + 1):
+        says, right, share = (known.get(f"{arm}bin {b}, {what}") for what in ("says", "right", "share"))
+        if says and right and share and says.value is not None and (share.value or 0.0) >= 0.005:
+            points.append((says.value, replace(right, name="right, share", n=round(facts * (share.value or 0.0)))))
+    return tuple(points)
