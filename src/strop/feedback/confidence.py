@@ -14,6 +14,7 @@ LEVELS = tuple(f"{level / 10:.1f}" for level in range(11))  # what a model is ta
 SHARP, SHARP_SHARE, STREAM = ("0.1", "0.9"), 0.8, 0xC0F
 LINE = re.compile(r"^[ \t]*### Confidence:(.*)$", re.MULTILINE)
 ONWARDS = re.compile(r"^[ \t]*### (?:Question|Human)\b", re.MULTILINE)  # where a model asks itself the next question
+GUESS = re.compile(r"^[ \t]*Guess \d+:(.*)\n+[ \t]*Confidence \d+:(.*)$", re.MULTILINE)
 NUMBER = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(%?)\.?")  # a sentence's full stop may follow
 WHY = {
     "": "read",
@@ -105,3 +106,15 @@ def told_of(counts: npt.NDArray[np.int64], what: str = "answers state") -> tuple
     if counts[-1]:
         told.append(f"{counts[-1]:,} have more than one such line: the first behind the answer counts")
     return tuple(told)
+
+
+def best_guess(text: str) -> tuple[str, Stated]:
+    """(the guess, what it states) of lines `Guess 1: ...`, `Confidence 1: 0.7`, `Guess 2: ...`: that with the highest confidence.
+
+    Of equal ones the first; a number as `split_confidence` reads it. Paper: topk2023
+    """
+    found = [(guess.strip(), _read(said.strip(), 1)) for guess, said in GUESS.findall(text) if guess.strip()]
+    stated = [one for one in found if one[1].value is not None]
+    if stated:
+        return max(stated, key=lambda one: one[1].value or 0.0)
+    return found[0] if found else (text.strip(), Stated(None, "no line", 0))
