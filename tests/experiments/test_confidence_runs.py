@@ -9,6 +9,7 @@ from strop.experiments import confidence_runs, question_runs, run_folder, text_r
 from strop.experiments.confidence_asking import ask
 from strop.experiments.confidence_runs import Part, arm_of, auroc_gap, verdict
 from strop.experiments.fact_tables import LINE
+from strop.feedback.answers import read_answers
 from strop.feedback.confidence import LEVELS, best_guess
 from strop.feedback.questions import split_questions
 from strop.feedback.results import Marked
@@ -78,16 +79,16 @@ def test_free_confidences_by_another_road(base):
 
     model, tokenizer = open_model(base)
     asked = sums().take(np.arange(12))
-    settings = {"prompt": "{question}", "most_tokens": 3, "window": 32}
+    settings = {"prompt": "{question}", "form": "text", "most_tokens": 3, "window": 32}
     with Verifier("numeric") as judge:
         found = ask(model, tokenizer, asked, Marked(judge), settings, seed=0, free=True)
     for i, prompt in enumerate(asked.prompts):
         with torch.no_grad():
             shares = model(input_ids=torch.tensor([tokenizer(prompt)["input_ids"]])).logits[0, -1].softmax(-1)
-        assert found.confidences["token probability"][i] == pytest.approx(float(shares.max()), rel=1e-3)
-        assert found.right["stated"][i] == float(tokenizer.decode([int(shares.argmax())]) == asked.references[i])
-    sure = found.confidences["token probability"] > 0.999
-    assert (found.confidences["agreement"][sure] == 1).all()
+        assert found.answers.confidences["token probability"][i] == pytest.approx(float(shares.max()), rel=1e-3)
+        assert found.answers.right[i] == float(tokenizer.decode([int(shares.argmax())]) == asked.references[i])
+    sure = found.answers.confidences["token probability"] > 0.999
+    assert (found.answers.confidences["agreement"][sure] == 1).all()
 
 
 def test_a_better_free_confidence_is_named_first():
@@ -137,3 +138,5 @@ def test_it_is_kept_and_can_be_gone_on_with(base, tmp_path):
     confidence_runs.begin(tmp_path, run, data)
     found = confidence_runs.complete(run, confidence_runs.read_parts(tmp_path), folder=tmp_path)
     assert (Path(tmp_path) / "model" / "config.json").exists() and found.seed == 0
+    kept = read_answers(tmp_path / "answers-after.jsonl").answers
+    assert len(kept) == 10 and {"token probability"} <= set(kept.confidences)

@@ -118,6 +118,7 @@ def of_two():
         ({"kl": -1.0}, "S301", "kl"),
         ({"adapter": -1}, "S301", "rank"),
         ({"prompt": "no hole"}, "S301", "{question}"),
+        ({"form": "chat"}, "S301", "chat template"),
         ({"reward": "brier", "reward_model": "x"}, "S305", "needs right or wrong"),
         ({"reward_model": "none/such"}, "S201", "none/such"),
         ({"format_rate": 1e-9}, "S209", "have a confidence that can be read"),

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from strop.errors import StropError
 from strop.feedback.confidence import best_guess, counts_of, split_confidence, told_of
 from strop.feedback.eliciting import elicited
+from strop.feedback.questions import question_keys
 from strop.feedback.results import Judge, Marked
 from strop.models.language.encoding import encode
 from strop.models.language.reading import Reader
@@ -17,7 +18,7 @@ from strop.models.language.rows import Group
 from strop.models.language.self_judging import says_yes, token_chances
 from strop.models.language.writing import Writer
 from strop.recipes.conqord import prompts_of
-from strop.records import Questions
+from strop.records import Answers, Questions
 from strop.records.pairs import Message, Text, plain
 
 Array = npt.NDArray[Any]
@@ -32,46 +33,60 @@ GUESSES = (
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """By the confidence's name: (questions,) of it, NaN for none, and whether the answer it goes with is right, NaN unscored."""
+    """The likeliest answer to each question, its line left out, with every confidence in it.
 
-    confidences: dict[str, Array]
-    right: dict[str, Array]
+    apart: confidences in other answers, by name, (confidence, right) of each question.
+    """
+
+    answers: Answers
+    apart: dict[str, tuple[Array, Array]]
     notes: tuple[str, ...]
+
+    def get(self, name: str) -> tuple[Array, Array] | None:
+        """(confidence, right), NaN for none; None where it was not asked for."""
+        known = self.answers.confidences
+        return (known[name], self.answers.right) if name in known else self.apart.get(name)
 
 
 def ask(
     model: Any, tokenizer: Any, questions: Questions, marked: Marked, settings: dict[str, Any], *, seed: int, free: bool
 ) -> Asked:
     """The likeliest answer to each question with what it states and its tokens' chance; free: and agreement, P(True), two guesses."""
-    asked, judge, most = elicited(questions, settings["prompt"]), marked.of(questions), settings["most_tokens"]
+    asked = elicited(questions, settings["prompt"], form=settings["form"])
+    judge, most = marked.of(questions), settings["most_tokens"]
     prompts = prompts_of(tokenizer, asked, room=settings["window"] - most)
-    written = Writer(model, tokenizer, most_tokens=most).write(prompts)
-    split = [split_confidence(group[0].text) for group in written]
-    answers = [text for text, _ in split]
-    verdicts = [judge(i, text) for i, text in enumerate(answers)]
-    right = np.array([VALUE[one.outcome] for one in verdicts])
+    written = [group[0] for group in Writer(model, tokenizer, most_tokens=most).write(prompts)]
+    split = [split_confidence(one.text) for one in written]
+    texts, stated = [text for text, _ in split], [one for _, one in split]
+    verdicts = [judge(i, text) for i, text in enumerate(texts)]
+    results = [one.result for one in verdicts]
     reader = Reader(model)
     found = {
-        "stated": np.array([np.nan if s.value is None else s.value for _, s in split]),
-        "token probability": chances(reader, tokenizer, prompts, answers),
+        "stated": np.array([np.nan if s.value is None else s.value for s in stated]),
+        "token probability": chances(reader, tokenizer, prompts, texts),
     }
-    rights = dict.fromkeys(found, right)
-    notes = [*told_of(counts_of([s for _, s in split]))]
+    notes, apart = [*told_of(counts_of(stated))], {}
     if free:
-        found["agreement"] = agreement(model, tokenizer, prompts, judge, [one.result for one in verdicts], most, seed)
-        rights["agreement"] = right
+        found["agreement"] = agreement(model, tokenizer, prompts, judge, results, most, seed)
         try:
-            found["P(True)"] = p_true(reader, tokenizer, questions, answers, window=settings["window"])
-            rights["P(True)"] = right
+            found["P(True)"] = p_true(reader, tokenizer, questions, texts, settings)
         except StropError as error:
             notes.append(f"P(True) was not asked: {error.message}")
-        if questions.chat:
-            found["top-2"], rights["top-2"] = guesses(model, tokenizer, questions, judge, settings)
+        if asked.chat:
+            apart["top-2"] = guesses(model, tokenizer, questions, judge, settings)
         else:
-            notes.append(
-                "two guesses were not asked for: the questions are no conversations, and the model may not follow"
-            )
-    return Asked(found, rights, tuple(notes))
+            notes.append("two guesses were not asked for: who does not converse may not follow (--form chat)")
+    answers = Answers(
+        np.unique(question_keys(questions), return_inverse=True)[1],
+        texts,
+        np.array([VALUE[one.outcome] for one in verdicts]),
+        results,
+        [one.finished for one in written],
+        np.array([one.tokens for one in written]),
+        found,
+        name=questions.name,
+    )
+    return Asked(answers, apart, tuple(notes))
 
 
 def chances(reader: Reader, tokenizer: Any, prompts: list[list[int]], answers: Sequence[str]) -> Array:
@@ -105,15 +120,21 @@ def agreement(
     )
 
 
-def p_true(reader: Reader, tokenizer: Any, questions: Questions, answers: Sequence[str], *, window: int) -> Array:
+def p_true(
+    reader: Reader, tokenizer: Any, questions: Questions, answers: Sequence[str], settings: dict[str, Any]
+) -> Array:
     """(n,) the chance of Yes against No behind the question, the answer and the asking. Errors: as says_yes."""
     texts: list[Text] = []
+    chat = questions.chat or settings["form"] == "chat"
     for prompt, answer in zip(questions.prompts, answers, strict=True):
         said = RIGHT.replace("{question}", plain(prompt)).replace("{answer}", answer)
-        texts.append((Message("user", said),) if questions.chat else said)
+        texts.append((Message("user", said),) if chat else said)
     none: list[list[str]] = [[] for _ in texts]
-    prompts = [list(prompt) for prompt, _ in encode(tokenizer, texts, none, window=window, name=questions.name).groups]
-    yes, no = (tokenizer(word if questions.chat else f" {word}", add_special_tokens=False)["input_ids"] for word in ("Yes", "No"))  # fmt: skip
+    prompts = [
+        list(prompt)
+        for prompt, _ in encode(tokenizer, texts, none, window=settings["window"], name=questions.name).groups
+    ]
+    yes, no = (tokenizer(word if chat else f" {word}", add_special_tokens=False)["input_ids"] for word in ("Yes", "No"))  # fmt: skip
     return says_yes(reader, prompts, yes=yes, no=no)
 
 
@@ -122,7 +143,7 @@ def guesses(
 ) -> tuple[Array, Array]:
     """(what the surer of two guesses states, whether it is right), (n,) each."""
     most = settings["most_tokens"]
-    prompts = prompts_of(tokenizer, elicited(questions, GUESSES), room=settings["window"] - most)
+    prompts = prompts_of(tokenizer, elicited(questions, GUESSES, form=settings["form"]), room=settings["window"] - most)
     found = [best_guess(group[0].text) for group in Writer(model, tokenizer, most_tokens=most).write(prompts)]
     stated = np.array([np.nan if s.value is None else s.value for _, s in found])
     return stated, np.array([VALUE[judge(i, text).outcome] for i, (text, _) in enumerate(found)])

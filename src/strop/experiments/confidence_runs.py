@@ -19,7 +19,7 @@ from strop.experiments.question_runs import read_parts as read_parts
 from strop.experiments.run_folder import Run
 from strop.experiments.running import peak_megabytes, versions
 from strop.experiments.text_runs import keep, train_texts
-from strop.feedback.questions import question_keys
+from strop.feedback.answers import write_answers
 from strop.feedback.results import Marked
 from strop.models.language.opening import open_model
 from strop.records import Advice, Arm, Difference, DoseCurve, Figure, Questions, QuestionSplit, Result
@@ -54,7 +54,8 @@ class Part:
 
 
 def complete(run: Run, data: QuestionSplit, *, folder: Path | None, notes: tuple[str, ...] = ()) -> Result:
-    """Answers and is asked, trains, or goes on from the newest checkpoint, answers again; keeps the model in folder/model.
+    """Answers and is asked, trains, or goes on from the newest checkpoint, answers again; keeps the model in folder/model, both's answers in
+    folder/answers-before.jsonl and -after.jsonl, for strop audit.
 
     The result is returned, not written. Errors: as the recipe; S501, S503.
     """
@@ -74,7 +75,10 @@ def complete(run: Run, data: QuestionSplit, *, folder: Path | None, notes: tuple
             for name, part in asked.items()
         }
     keep(trained.scorer, tokenizer, folder)
-    keys = np.unique(question_keys(asked["test"]), return_inverse=True)[1]
+    keys = after["test"].answers.questions
+    if folder is not None:
+        for name, model in (("before", before), ("after", after)):
+            write_answers(model["test"].answers, folder / f"answers-{name}.jsonl")
     found = by_arm(run.recipe, before, after)
     arms = tuple(arm_of(name, part, keys, run) for name, part in found.items())
     arms = (replace(arms[0], settings=run.settings, curve=trained.curve, unit="step"), *arms[1:])
@@ -128,10 +132,8 @@ def by_arm(recipe: str, before: dict[str, Asked], after: dict[str, Asked]) -> di
         *((key, before, key) for key in FREE),
         ("token probability after", after, "token probability"),
     ]:
-        if key in model["test"].confidences:
-            pairs = {
-                part: (one.confidences[key], one.right[key]) for part, one in model.items() if key in one.confidences
-            }
+        pairs = {part: told for part, one in model.items() if (told := one.get(key)) is not None}
+        if "test" in pairs:
             found[name] = Part(pairs["test"], pairs.get("validation"))
     return found
 
@@ -218,9 +220,7 @@ def advice(arms: tuple[Arm, ...], gaps: tuple[Difference, ...], lost: Difference
     if lost.figure.high is not None and lost.figure.high < 0:
         text = "The answers became worse: a higher --kl, a lower --alpha, or fewer --steps"
         told.append(Advice(text, f"{100 * (lost.figure.value or 0.0):+.0f} points", "warn"))
-    told.append(
-        Advice("Where probabilities are needed, put a map behind it: strop audit ANSWERS --as answers writes one")
-    )
+    told.append(Advice("Where probabilities are needed, put a map behind it: strop audit DIR/answers-after.jsonl"))
     return tuple(told)
 
 

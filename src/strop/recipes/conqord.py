@@ -45,6 +45,7 @@ def run(
     verifier: Literal["numeric", "exact", "math", "gym"] = "numeric",
     mark: str = "",
     prompt: str = "{question}\nBehind your answer write a line `### Confidence: X`, X from 0.0 (surely wrong) to 1.0 (surely right).",
+    form: Literal["text", "chat"] = "text",
     reward: Literal["order", "order_sum", "quality", "pre", "brier", "log"] = "order",
     reward_model: str = "",
     alpha: float | None = None,
@@ -69,6 +70,7 @@ def run(
     verifier: numeric: the last number; exact: the text; math: math-verify; gym: reasoning-gym's own scorer. Unscored answers are left out.
     mark: what a result stands behind; empty: a box, or ####, else as the verifier reads a text.
     prompt: what is asked, around {question}; when learning and when measured.
+    form: chat: a plain question is a user's turn, for models made for conversations.
     reward: order: CONQORD, the mean form, quality standardised; order_sum: as released; quality: no reward for confidence; pre: right and sure, or wrong and unsure; brier, log: proper scores.
     reward_model: a folder with a reward model whose score is the quality, in place of the verdict; it reads answers without their line.
     alpha: weight of the confidence; none: 10, or 0.4 for order_sum, 3 for log (0.4 of a sum over 32 answers is 12.8 of their mean).
@@ -100,7 +102,7 @@ def run(
         marked = Marked(judge, mark=mark)
         told = check_judge(marked, data.train)
         learning, tokenizer = opened()
-        asked = elicited(data.train, prompt)
+        asked = elicited(data.train, prompt, form=form)
         prompts = prompts_of(tokenizer, asked, room=window - most_tokens)
         reader = Reader(learning)
         drawn = {"most_tokens": most_tokens, "temperature": temperature}
