@@ -194,7 +194,7 @@ def curves(rule: Row, receipt: Receipt) -> dict[str, DoseCurve]:
     for kind, of in (("flips", "flips"), ("noise", "deviation")):
         doses = {0.0: "order"} | {one[of]: f"order, {n}" for n, one in rule["noise"].items() if of in one}
         points = tuple((dose, known.get(f"{name}: {arm}, AUROC", Figure("AUROC", None))) for dose, arm in doses.items())
-        what = "verdicts turned, share" if kind == "flips" else "noise on the verdicts, deviation"
+        what = "verdicts turned, share" if kind == "flips" else "deviation of noise, share of right minus wrong"
         told[kind] = DoseCurve(f"Stated confidence under {kind}", what, {"order": tuple((d, replace(p, name="AUROC")) for d, p in points)})  # fmt: skip
     return told
 
@@ -205,5 +205,11 @@ def reliability(known: dict[str, Figure], arm: str, facts: int) -> tuple[tuple[f
     for b in range(1, BINS + 1):
         says, right, share = (known.get(f"{arm}bin {b}, {what}") for what in ("says", "right", "share"))
         if says and right and share and says.value is not None and (share.value or 0.0) >= 0.005:
-            points.append((says.value, replace(right, name="right, share", n=round(facts * (share.value or 0.0)))))
+            ends = {
+                e: None if v is None else min(max(v, 0.0), 1.0) for e, v in (("low", right.low), ("high", right.high))
+            }
+            n = round(facts * (share.value or 0.0))
+            points.append(
+                (says.value, replace(right, name="right, share", n=n, **ends))
+            )  # an interval over seeds may pass 1
     return tuple(points)
