@@ -194,7 +194,7 @@ def curves(rule: Row, receipt: Receipt) -> dict[str, DoseCurve]:
     for kind, of in (("flips", "flips"), ("noise", "deviation")):
         doses = {0.0: "order"} | {one[of]: f"order, {n}" for n, one in rule["noise"].items() if of in one}
         points = tuple((dose, known.get(f"{name}: {arm}, AUROC", Figure("AUROC", None))) for dose, arm in doses.items())
-        what = "verdicts turned, share" if kind == "flips" else "deviation of noise, share of right minus wrong"
+        what = "verdicts turned, share" if kind == "flips" else "deviation of noise on verdicts"
         told[kind] = DoseCurve(f"Stated confidence under {kind}", what, {"order": tuple((d, replace(p, name="AUROC")) for d, p in points)})  # fmt: skip
     return told
 
