@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from strop.errors import StropError
+from strop.models.language.encoding import asked_plainly
 from strop.models.language.sampling import sample
 from strop.models.language.tiny import character_tokenizer, small_llama
 from strop.models.language.writing import Writer, check_rendered, fingerprint, learnable
@@ -71,3 +72,13 @@ def test_the_whole_trace_is_learned_from_or_nothing():
     with pytest.raises(StropError, match="S301") as caught:
         check_rendered(TOKENIZER, rendered, text)
     assert '"<think>1+1=2' in caught.value.message and "</think>" in caught.value.help
+
+
+def test_a_model_made_for_conversations_is_not_asked_in_plain_text_unsaid(caplog):
+    tokenizer = character_tokenizer("ab")
+    assert asked_plainly(tokenizer, chat=False, name="m") == ()
+    tokenizer.chat_template = "{{ messages }}"
+    assert asked_plainly(tokenizer, chat=True, name="m") == ()
+    (note,) = asked_plainly(tokenizer, chat=False, name="m")
+    assert note.startswith("m has a chat template") and "--form chat" in note
+    assert note in caplog.text

@@ -15,7 +15,7 @@ from strop.feedback.eliciting import elicited
 from strop.feedback.results import Marked, check_judge
 from strop.losses.confidence import dual_reward
 from strop.losses.policy import leave_one_out, reference_kl
-from strop.models.language.encoding import encode
+from strop.models.language.encoding import asked_plainly, encode
 from strop.models.language.groups import Answers, GroupLearner
 from strop.models.language.learning import AnswerLearner
 from strop.models.language.opening import open_model, with_adapter
@@ -103,6 +103,7 @@ def run(
         told = check_judge(marked, data.train)
         learning, tokenizer = opened()
         asked = elicited(data.train, prompt, form=form)
+        told = (*told, *asked_plainly(tokenizer, chat=asked.chat, name=model))
         prompts = prompts_of(tokenizer, asked, room=window - most_tokens)
         reader = Reader(learning)
         drawn = {"most_tokens": most_tokens, "temperature": temperature}

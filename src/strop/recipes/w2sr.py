@@ -16,7 +16,7 @@ from strop.feedback.results import Marked, check_judge
 from strop.feedback.selecting import counted
 from strop.feedback.selecting import select as selected
 from strop.feedback.traces import Usable, collect_traces, reasons_of, usable
-from strop.models.language.encoding import encode
+from strop.models.language.encoding import asked_plainly, encode
 from strop.models.language.learning import AnswerLearner
 from strop.models.language.opening import open_model
 from strop.models.language.reading import Reader
@@ -142,11 +142,12 @@ class Collected:
     usable: Usable
     writer: str
     tokens: int
+    plainly: tuple[str, ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What was left out, and what to look at."""
-        return (*self.usable.left_out, *self.usable.warnings)
+        return (*self.plainly, *self.usable.left_out, *self.usable.warnings)
 
 
 def collected(
@@ -170,9 +171,10 @@ def collected(
     """
     model, tokenizer = open_model(source)
     writer = Writer(model, tokenizer, most_tokens=most_tokens, temperature=temperature, top_p=top_p, seed=seed)
+    plainly = asked_plainly(tokenizer, chat=asked.chat, name=name or source)
     called = f"{name or source}@{fingerprint(model)}"
     answers = written(writer, asked, marked, file=file, count=count, window=window, name=called)
-    return Collected(answers, usable(answers, reasons_of(file), asked), called, int(answers.tokens.sum()))
+    return Collected(answers, usable(answers, reasons_of(file), asked), called, int(answers.tokens.sum()), plainly)
 
 
 def written(

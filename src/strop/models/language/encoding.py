@@ -1,5 +1,6 @@
 """How do texts become tokens: prompts and answers apart, cut where the model's window ends, and nothing lost unsaid?"""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +9,8 @@ from strop.errors import StropError
 from strop.models.language.rows import Group
 from strop.records import Pairs
 from strop.records.pairs import Text
+
+log = logging.getLogger("strop.language")
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +77,15 @@ def encode(
             found.append(whole[len(begun) : window])
         groups.append((begun, found))
     return Encoded(groups, cut, apart)
+
+
+def asked_plainly(tokenizer: Any, *, chat: bool, name: str) -> tuple[str, ...]:
+    """What to say, at once and at the end, where a model that has a chat template is given plain text. chat: it is not."""
+    if chat or not getattr(tokenizer, "chat_template", None):
+        return ()
+    note = f"{name} has a chat template and is asked in plain text: --form chat, if it was made for conversations"
+    log.warning("%s", note)
+    return (note,)
 
 
 def encode_pairs(tokenizer: Any, pairs: Pairs, *, window: int) -> Encoded:
