@@ -8,11 +8,14 @@ import pytest
 import torch
 
 from strop.experiments.claims import w2sr, w2sr_ablations
-from strop.experiments.claims.weak_arms import Bench
 from strop.experiments.claims.weak_lab import TextLearner, WeakLab, first_right, kept_own, likelihood, opening, usable
 from strop.experiments.procedural import Problem, arithmetic
+from strop.experiments.receipts import curves, recoveries
 from strop.models.language.learning import AnswerLearner
 from strop.records import Answers, Figure, Receipt
+from strop.report import store
+from strop.report.figures import theme
+from strop.report.lines import dose
 from strop.report.recovery import recovered
 
 EVIDENCE = Path(__file__).parents[2] / "evidence"
@@ -193,6 +196,20 @@ def test_what_is_drawn_are_the_receipts_own_figures():
     assert [(dose, f.value) for dose, f in curve.lines["student"]] == [(0.5, 0.3)] and len(curve.lines["base"]) == 2
 
 
+def test_the_drawings_are_those_of_the_receipts():
+    """As they would be drawn again from result.json; a panel for each family and reference."""
+    receipt = store.read(EVIDENCE / "w2sr" / "result.json")
+    ((name, found),) = recoveries("w2sr", EVIDENCE / "w2sr", receipt).items()
+    assert (EVIDENCE / "w2sr" / f"{name}.svg").read_text() == recovered(found, style=theme())
+    values = {f.name: f.value for f in receipt.figures}
+    (drawn,) = (f for f in found.panels["nested: against as many right traces"] if f.name == "correct")
+    assert drawn.value == values["nested: correct, gain over that of oracle"] and len(found.panels) == 6
+    place = EVIDENCE / "w2sr_ablations"
+    (curve,) = curves("w2sr_ablations", place, store.read(place / "result.json")).values()
+    assert (place / "dose-errors.svg").read_text() == dose(curve, style=theme())
+    assert recoveries("ches", EVIDENCE / "ches", receipt) == {}
+
+
 @pytest.mark.parametrize("rule", RULES.values(), ids=lambda r: r["method"])
 def test_a_rule_explores_on_other_seeds_and_gives_every_arm_as_many_trials(rule):
     assert all(seed < 101 for about in rule["data"].values() for seed in about["seeds"])
@@ -201,4 +218,4 @@ def test_a_rule_explores_on_other_seeds_and_gives_every_arm_as_many_trials(rule)
         assert len(rule["grpo"]["rates"]) * len(rule["grpo"]["stops"]) == rule["trials"]
         assert len(rule["temperatures"]) == len(rule["vote temperatures"]) == rule["trials"]
     for about in rule["data"].values():
-        assert WeakLab({**about, "sizes": {"train": 4}}, seed=0).family.facts and Bench is not None
+        assert WeakLab({**about, "sizes": {"train": 4}}, seed=0).family.facts
