@@ -17,7 +17,12 @@ from strop.experiments.running import versions
 from strop.models.language.opening import keep_model
 
 PARTS = ("train", "validation", "test")
-RUNS = {"w2sr": "weak_to_strong", "conqord": "confidence_runs", "PairSplit": "pair_runs", "QuestionSplit": "question_runs"}
+RUNS = {
+    "w2sr": "weak_to_strong",
+    "conqord": "confidence_runs",
+    "PairSplit": "pair_runs",
+    "QuestionSplit": "question_runs",
+}
 
 
 def runs_of(recipe: str) -> Any:
