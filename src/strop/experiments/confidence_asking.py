@@ -12,12 +12,11 @@ from strop.feedback.confidence import best_guess, counts_of, split_confidence, t
 from strop.feedback.eliciting import elicited
 from strop.feedback.questions import question_keys
 from strop.feedback.results import Judge, Marked
-from strop.models.language.encoding import encode
+from strop.models.language.encoding import encode, prompts_of
 from strop.models.language.reading import Reader
 from strop.models.language.rows import Group
 from strop.models.language.self_judging import says_yes, token_chances
 from strop.models.language.writing import Writer
-from strop.recipes.conqord import prompts_of
 from strop.records import Answers, Questions
 from strop.records.pairs import Message, Text, plain
 

@@ -14,9 +14,9 @@ from strop.experiments.running import peak_megabytes, versions
 from strop.experiments.text_runs import begin_texts, keep, parts_kept, pins_of_texts, train_texts
 from strop.feedback.gym import MARK, gym_questions
 from strop.feedback.questions import question_keys, read_questions, split_questions, write_questions
+from strop.models.language.encoding import prompts_of
 from strop.models.language.opening import open_model
 from strop.models.language.sampling import sample
-from strop.recipes.grpo import prompts_of
 from strop.records import Advice, Arm, Difference, Figure, Questions, QuestionSplit, Result
 from strop.sandbox.verifiers import Verifier
 

@@ -12,6 +12,7 @@ import torch
 from strop.errors import StropError
 from strop.experiments.weak_to_strong_stages import DRAWN, Stages
 from strop.feedback.selecting import select
+from strop.models.language.encoding import prompts_of
 from strop.models.language.groups import GroupLearner, of_texts
 from strop.models.language.opening import open_model
 from strop.models.language.reading import Reader
@@ -159,7 +160,7 @@ def labels(stages: Stages, asked: Questions, chosen: Answers, written: int, *, s
 
 def pairs_of(tokenizer: Any, asked: Questions, theirs: list[str], ours: list[str], *, window: int) -> list[Group]:
     """Each prompt with the teacher's result and the student's own, in tokens; where one does not fit, both are left out."""
-    prompts = w2sr.prompts_of(tokenizer, asked, room=window)
+    prompts = prompts_of(tokenizer, asked, room=window)
     sides = [learnable(tokenizer, prompts, texts, window=window) for texts in (theirs, ours)]
     found = [dict(zip(side.kept, side.groups, strict=True)) for side in sides]
     return [
@@ -201,7 +202,7 @@ def reinforced(stages: Stages, asked: Questions, *, student: str) -> Any:
         about = stages.settings
         steps = int(about["grpo_steps"])
         model, tokenizer = open_model(student)
-        prompts = w2sr.prompts_of(tokenizer, asked, room=about["window"] - about["most_tokens"])
+        prompts = prompts_of(tokenizer, asked, room=about["window"] - about["most_tokens"])
         verdicts = grpo.Verdicts(stages.marked, asked, steps)  # type: ignore[arg-type]
         learner = GroupLearner(
             Reader(model), prompts, reward=of_texts(tokenizer, verdicts.score), advantages=grpo.advantages_of("standardised"),

@@ -15,7 +15,7 @@ from strop.feedback.eliciting import elicited
 from strop.feedback.results import Marked, check_judge
 from strop.losses.confidence import dual_reward
 from strop.losses.policy import leave_one_out, reference_kl
-from strop.models.language.encoding import asked_plainly, encode
+from strop.models.language.encoding import asked_plainly, encode, prompts_of
 from strop.models.language.groups import Answers, GroupLearner
 from strop.models.language.learning import AnswerLearner
 from strop.models.language.opening import open_model, with_adapter
@@ -144,13 +144,6 @@ def checked(
         mend = "order, order_sum or quality; or the verifier's verdicts, without --reward-model"
         raise StropError("S305", f"{reward} needs right or wrong, and a reward model gives scores", mend)
     return ALPHA.get(reward, 0.0) if alpha is None else alpha
-
-
-def prompts_of(tokenizer: Any, asked: Questions, *, room: int) -> list[list[int]]:
-    """The questions' tokens. Errors: S219 one of `room` tokens or more; as `encode`."""
-    none: list[list[str]] = [[] for _ in asked.prompts]
-    made = encode(tokenizer, asked.prompts, none, window=room, rows=asked.rows, name=asked.name)
-    return [list(prompt) for prompt, _ in made.groups]
 
 
 def as_now(model: Any, fresh: Any) -> Reader:

@@ -19,7 +19,7 @@ from strop.losses.policy import (
     verifier_corrected,
     virtual_best,
 )
-from strop.models.language.encoding import encode
+from strop.models.language.encoding import prompts_of
 from strop.models.language.groups import GroupLearner, of_texts
 from strop.models.language.opening import open_model, with_adapter
 from strop.models.language.reading import Reader
@@ -157,13 +157,6 @@ def signed(rewards: Tensor, *, positive: float, negative: float) -> Advantages:
     scored = ~rewards.isnan()
     values = torch.where(scored, sign_weighted(2 * rewards - 1, positive=positive, negative=negative), 0.0)
     return Advantages(values, scored, (values != 0).any(1))
-
-
-def prompts_of(tokenizer: Any, questions: Questions, *, room: int) -> list[list[int]]:
-    """The questions' tokens. Errors: S219 one of `room` tokens or more; as `encode`."""
-    none: list[list[str]] = [[] for _ in questions.prompts]
-    made = encode(tokenizer, questions.prompts, none, window=room, rows=questions.rows, name=questions.name)
-    return [list(prompt) for prompt, _ in made.groups]
 
 
 def check_references(judge: Verifier, questions: Questions) -> None:

@@ -16,7 +16,7 @@ from strop.feedback.results import Marked, check_judge
 from strop.feedback.selecting import counted
 from strop.feedback.selecting import select as selected
 from strop.feedback.traces import Usable, collect_traces, reasons_of, usable
-from strop.models.language.encoding import asked_plainly, encode
+from strop.models.language.encoding import asked_plainly, check_known, prompts_of
 from strop.models.language.learning import AnswerLearner
 from strop.models.language.opening import open_model
 from strop.models.language.reading import Reader
@@ -180,33 +180,20 @@ def collected(
 def written(
     writer: Writer, asked: Questions, marked: Marked, *, file: Path, count: int, window: int, name: str
 ) -> Answers:
-    """Every answer of a writer to the questions, judged; goes on in `file`. Errors: as prompts_of, collect_traces."""
+    """Every answer of a writer to the questions, judged; goes on in `file`. Errors: as prompts_of, check_known, collect_traces."""
+    prompts = prompts_of(writer.tokenizer, asked, room=window - int(writer.settings["most_tokens"]))
+    check_known(writer.tokenizer, prompts)
     file.parent.mkdir(parents=True, exist_ok=True)
     return collect_traces(
         writer,
         asked,
         marked.of(asked),
-        prompts=prompts_of(writer.tokenizer, asked, room=window - int(writer.settings["most_tokens"])),
+        prompts=prompts,
         teacher=name,
         file=file,
         count=count,
         about={"verifier": marked.kind, "mark": marked.mark},
     )
-
-
-def prompts_of(tokenizer: Any, asked: Questions, *, room: int) -> list[list[int]]:
-    """The questions' tokens. Errors: S219 one of `room` tokens or more; S301 the tokenizer lacks letters of most of them."""
-    none: list[list[str]] = [[] for _ in asked.prompts]
-    made = encode(tokenizer, asked.prompts, none, window=room, rows=asked.rows, name=asked.name)
-    prompts = [list(prompt) for prompt, _ in made.groups]
-    strange = sum(tokenizer.unk_token_id in prompt for prompt in prompts) if tokenizer.unk_token_id is not None else 0
-    if 2 * strange > len(prompts):
-        raise StropError(
-            "S301",
-            f"{strange:,} of {len(prompts):,} prompts hold letters that the model's tokenizer does not know",
-            'words that it knows around the question: --prompt "{question}" for the question alone',
-        )
-    return prompts
 
 
 def lesson(asked: Questions, chosen: Answers) -> tuple[Questions, list[str]]:
@@ -232,7 +219,9 @@ def taught(
     Errors: S202 no text fits into the window; S301 a text that is lost on the way; as AnswerLearner.
     """
     model, tokenizer = open_model(source)
-    found = learnable(tokenizer, prompts_of(tokenizer, asked, room=window), texts, window=window)
+    prompts = prompts_of(tokenizer, asked, room=window)
+    check_known(tokenizer, prompts)
+    found = learnable(tokenizer, prompts, texts, window=window)
     lengths = torch.tensor([float(len(answers[0])) for _, answers in found.groups])
     done, notes = followed(
         model, found.groups, objective=lambda values, which: -values[:, 0] / lengths[which], weights=lengths,

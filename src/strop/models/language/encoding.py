@@ -7,7 +7,7 @@ from typing import Any
 
 from strop.errors import StropError
 from strop.models.language.rows import Group
-from strop.records import Pairs
+from strop.records import Pairs, Questions
 from strop.records.pairs import Text
 
 log = logging.getLogger("strop.language")
@@ -77,6 +77,25 @@ def encode(
             found.append(whole[len(begun) : window])
         groups.append((begun, found))
     return Encoded(groups, cut, apart)
+
+
+def prompts_of(tokenizer: Any, asked: Questions, *, room: int) -> list[list[int]]:
+    """The questions' tokens. Errors: S219 one of `room` tokens or more; as `encode`."""
+    none: list[list[str]] = [[] for _ in asked.prompts]
+    made = encode(tokenizer, asked.prompts, none, window=room, rows=asked.rows, name=asked.name)
+    return [list(prompt) for prompt, _ in made.groups]
+
+
+def check_known(tokenizer: Any, prompts: Sequence[Sequence[int]]) -> None:
+    """S301 where a tokenizer lacks letters of most prompts."""
+    unknown = tokenizer.unk_token_id
+    strange = 0 if unknown is None else sum(unknown in prompt for prompt in prompts)
+    if 2 * strange > len(prompts):
+        raise StropError(
+            "S301",
+            f"{strange:,} of {len(prompts):,} prompts hold letters that the model's tokenizer does not know",
+            'words that it knows around the question: --prompt "{question}" for the question alone',
+        )
 
 
 def asked_plainly(tokenizer: Any, *, chat: bool, name: str) -> tuple[str, ...]:
