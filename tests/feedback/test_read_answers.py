@@ -176,4 +176,6 @@ def test_other_files_are_not_taken_for_answers(tmp_path):
     ):
         (tmp_path / "a.csv").write_text(text)
         assert not has_answers(tmp_path / "a.csv")
+    (tmp_path / "a.csv").write_text("question,answer,confidence\na,4,0.9\n")  # its reader says what is missing
+    assert has_answers(tmp_path / "a.csv")
     assert not has_answers(tmp_path / "nowhere.csv")

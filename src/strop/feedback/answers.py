@@ -151,7 +151,7 @@ def has_answers(path: str | Path, *, encoding: str = "utf-8") -> bool:
 
     judged, answered = some("right", tiers=2), some("answer", tiers=3)
     if any(is_sure(name) for name in there):
-        return judged or (answered and some("reference", tiers=2))
+        return judged or (answered and (some("reference", tiers=2) or some("question", tiers=3)))
     return answered and (judged or some("reference", tiers=2)) and some("question", tiers=3)
 
 
