@@ -1,6 +1,7 @@
 """How do strop and TRL compare, side by side in one run? Starts each arm in its own environment, in turn, in rounds.
 
-usage: compare.py     Reads BENCH_ENVS, BENCH_DATA, BENCH_WORK, BENCH_ROUNDS (3); writes results.jsonl beside this file.
+usage: compare.py [MODEL, ...]     Reads BENCH_ENVS, BENCH_DATA, BENCH_WORK, BENCH_ROUNDS (3); writes results.jsonl beside this
+file, in which rows of models that are not named stay.
 """
 
 import json
@@ -59,12 +60,15 @@ def main() -> None:
             "rounds": ROUNDS,
         }
     ]
-    for model, rounds in MODELS.items():
-        for round in range(1, rounds + 1):
+    chosen, path = sys.argv[1:] or list(MODELS), HERE / "results.jsonl"
+    before = [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+    rows += [row for row in before if row.get("model") not in (None, *chosen)]
+    for model in chosen:
+        for round in range(1, MODELS[model] + 1):
             for task, settings in TASKS:
                 for arm in PYTHON:
                     rows += do(arm, (task, model, {"steps": STEPS, **settings}), round)
-                    (HERE / "results.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+                    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
 if __name__ == "__main__":
