@@ -9,7 +9,7 @@ import pytest
 
 from strop.errors import StropError
 from strop.experiments.claims import ipl, ipl_verdict
-from strop.experiments.receipts import committed, curves
+from strop.experiments.receipts import committed, drawings
 from strop.experiments.worlds import planted_likes
 from strop.report import store
 from strop.report.figures import theme
@@ -119,7 +119,7 @@ def test_the_dose_curves_of_a_receipt_are_its_own_figures():
     """rdpo's drawings: every point is a figure of result.json, and the files are those that would be drawn again."""
     place = EVIDENCE / "rdpo"
     receipt = store.read(place / "result.json")
-    drawn = curves("rdpo", place, receipt)
+    drawn = drawings("rdpo", place, receipt)
     assert set(drawn) == {"constant", "margin", "length", "rater"}
     values = {figure.name: figure.value for figure in receipt.figures}
     rdpo = dict(drawn["length"].lines["rdpo"])
@@ -127,4 +127,4 @@ def test_the_dose_curves_of_a_receipt_are_its_own_figures():
     assert rdpo[0].value == values["planted letters: dpo, clean, true accuracy"]
     for name, curve in drawn.items():
         assert (place / f"dose-{name}.svg").read_text() == dose(curve, style=theme())
-    assert curves("ches", EVIDENCE / "ches", receipt) == {}
+    assert drawings("ches", EVIDENCE / "ches", receipt) == {}

@@ -10,7 +10,7 @@ import torch
 from strop.experiments.claims import w2sr, w2sr_ablations
 from strop.experiments.claims.weak_lab import TextLearner, WeakLab, first_right, kept_own, likelihood, opening, usable
 from strop.experiments.procedural import Problem, arithmetic
-from strop.experiments.receipts import curves, recoveries
+from strop.experiments.receipts import drawings
 from strop.models.language.learning import AnswerLearner
 from strop.records import Answers, Figure, Receipt
 from strop.report import store
@@ -199,15 +199,15 @@ def test_what_is_drawn_are_the_receipts_own_figures():
 def test_the_drawings_are_those_of_the_receipts():
     """As they would be drawn again from result.json; a panel for each family and reference."""
     receipt = store.read(EVIDENCE / "w2sr" / "result.json")
-    ((name, found),) = recoveries("w2sr", EVIDENCE / "w2sr", receipt).items()
+    ((name, found),) = drawings("w2sr", EVIDENCE / "w2sr", receipt).items()
     assert (EVIDENCE / "w2sr" / f"{name}.svg").read_text() == recovered(found, style=theme())
     values = {f.name: f.value for f in receipt.figures}
     (drawn,) = (f for f in found.panels["nested: against as many right traces"] if f.name == "correct")
     assert drawn.value == values["nested: correct, gain over that of oracle"] and len(found.panels) == 6
     place = EVIDENCE / "w2sr_ablations"
-    (curve,) = curves("w2sr_ablations", place, store.read(place / "result.json")).values()
+    (curve,) = drawings("w2sr_ablations", place, store.read(place / "result.json")).values()
     assert (place / "dose-errors.svg").read_text() == dose(curve, style=theme())
-    assert recoveries("ches", EVIDENCE / "ches", receipt) == {}
+    assert drawings("ches", EVIDENCE / "ches", receipt) == {}
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=lambda r: r["method"])

@@ -72,8 +72,20 @@ def bootstrap_mean(
 ) -> tuple[float, float, float]:
     """(mean, low, high) over records, by resampling records, or whole clusters of them (users, questions).
 
-    values: (n,), finite; clusters: (n,) labels, None for every record its own. The mean is over records, so a large
-    cluster counts more. Errors: S202 fewer than two records or clusters, S203 not finite, S214.
+    values, clusters: as `resampled_means`. The mean is over records, so a large cluster counts more. Errors: the same.
+    Paper: efron1993
+    """
+    drawn = resampled_means(values, draws=draws, seed=seed, clusters=clusters)
+    mean = float(np.mean(values, dtype=np.float64))
+    low, high = middle(drawn) or (mean, mean)
+    return mean, low, high
+
+
+def resampled_means(values: Array, *, draws: int = 2000, seed: int = 0, clusters: Array | None = None) -> Array:
+    """(draws,): the mean over records of each resample of records, or of whole clusters of them.
+
+    values: (n,), finite; clusters: (n,) labels, None for every record its own. Two figures of the same clusters and seed are
+    drawn together. Errors: S202 fewer than two records or clusters, S203 not finite, S214.
     Paper: efron1993
     """
     values = np.asarray(values, np.float64)
@@ -85,10 +97,7 @@ def bootstrap_mean(
     sums, sizes = np.bincount(groups, weights=values), np.bincount(groups)
     if len(sizes) < 2:
         raise StropError("S202", f"{len(sizes)} records or clusters", "an interval needs two at least")
-    drawn = np.concatenate([sums @ w / (sizes @ w) for w in resampled_counts(len(sizes), draws=draws, seed=seed)])
-    mean = float(values.mean())
-    low, high = middle(drawn) or (mean, mean)
-    return mean, low, high
+    return np.concatenate([sums @ w / (sizes @ w) for w in resampled_counts(len(sizes), draws=draws, seed=seed)])
 
 
 def paired_t(differences: Sequence[float] | Array) -> tuple[float, float | None, float | None, float | None]:

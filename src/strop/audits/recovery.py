@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from strop.audits.intervals import bootstrap_mean, middle, resampled_counts
+from strop.audits.intervals import middle, resampled_means
 from strop.errors import StropError
 
 Array = npt.NDArray[Any]
@@ -47,18 +47,20 @@ def rgr(
     if n < 2 or groups.max() < 1:
         return Recovery(None, None, None, f"{n} problems have a verdict from all three: too few", None, None, n)
     gains, gaps = rows[1][known] - rows[0][known], rows[2][known] - rows[0][known]
-    gained = bootstrap_mean(gains, draws=draws, seed=seed, clusters=groups)
-    gap = bootstrap_mean(gaps, draws=draws, seed=seed, clusters=groups)
+    same: dict[str, Any] = {"draws": draws, "seed": seed, "clusters": groups}
+    drawn = [resampled_means(one, **same) for one in (gains, gaps)]
+    gained, gap = (_told(one, of) for one, of in zip((gains, gaps), drawn, strict=True))
     said = f"the reference's gain is {100 * gap[0]:+.1f} points [{100 * gap[1]:+.1f}, {100 * gap[2]:+.1f}]"
     if not gap[1] > 0:
         what = "it lost" if gap[2] < 0 else "none cannot be ruled out"
         return Recovery(None, None, None, f"{said}: {what}, so there is no gap to recover", gained, gap, n)
-    above, below = (np.bincount(groups, weights=one) for one in (gains, gaps))
-    drawn = []
-    for counts in resampled_counts(len(below), draws=draws, seed=seed):
-        part, whole = above @ counts, below @ counts
-        drawn.append(np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0))
-    interval = middle(np.concatenate(drawn))
+    ratios = np.divide(drawn[0], drawn[1], out=np.full(draws, np.nan), where=drawn[1] > 0)
     value = gained[0] / gap[0]
-    low, high = interval if interval is not None else (None, None)
+    low, high = middle(ratios) or (None, None)
     return Recovery(value, low, high, said, gained, gap, n)
+
+
+def _told(values: Array, drawn: Array) -> tuple[float, float, float]:
+    mean = float(values.mean())
+    low, high = middle(drawn) or (mean, mean)
+    return mean, low, high

@@ -54,12 +54,13 @@ def command(method: str, folder: Path, jobs: int, show: bool, quiet: bool) -> No
         )
     from dataclasses import replace
 
+    from strop.records import Recovered
     from strop.report import store, terminal
 
     place = folder / method
     if not show:
         narrate(quiet, epochs=False)
-        from strop.experiments.receipts import curves, recoveries, run
+        from strop.experiments.receipts import drawings, run
         from strop.report.figures import receipt_svg, theme
         from strop.report.lines import dose
         from strop.report.recovery import recovered
@@ -68,13 +69,13 @@ def command(method: str, folder: Path, jobs: int, show: bool, quiet: bool) -> No
         receipt = run(method, place, jobs=jobs)
         store.write(receipt, place / "result.json")
         store.write_bytes(receipt_svg(receipt).encode(), place / "figure.svg")
-        for name, curve in curves(method, place, receipt).items():
-            if curve.form:
-                store.write_bytes(alone(curve, style=theme()).encode(), place / f"{name}.svg")
+        for name, one in drawings(method, place, receipt).items():
+            if isinstance(one, Recovered):
+                drawn = recovered(one, style=theme())
             else:
-                store.write_bytes(dose(curve, style=theme()).encode(), place / f"dose-{name}.svg")
-        for name, found_again in recoveries(method, place, receipt).items():
-            store.write_bytes(recovered(found_again, style=theme()).encode(), place / f"{name}.svg")
+                drawn = (alone if one.form else dose)(one, style=theme())
+                name = name if one.form else f"dose-{name}"
+            store.write_bytes(drawn.encode(), place / f"{name}.svg")
     found = store.read(place / "result.json")
     told = tuple(f for f in found.figures if " of " in f.name)  # what the conditions are about, not every level
     click.echo(terminal.table(replace(found, figures=told), width=100))

@@ -204,11 +204,15 @@ def verdict(arms: tuple[Arm, ...], gap: Figure) -> str:
         return f"{arms[0].name} could not be measured: no held-out answer has a verdict."
     interval = "" if ours.low is None else f" [{ours.low:.0%}, {ours.high:.0%}]"
     said = f"{arms[0].name} answers {ours.value:.0%}{interval} of {ours.n:,} held-out questions rightly, {theirs.value:.0%} before"
-    if gap.low is None or gap.high is None:
-        return f"{said}: too few questions to tell."
-    change = f"{100 * gap.value:+.0f} points [{100 * gap.low:+.0f}, {100 * gap.high:+.0f}]"
-    how = "surely more" if gap.low > 0 else "surely less" if gap.high < 0 else "not told from chance"
-    return f"{said}: {change}, {how}."
+    return f"{said}: {change_in_words(gap)}."
+
+
+def change_in_words(gap: Figure) -> str:
+    """How many points a known difference is, and whether that is surely more or less."""
+    if gap.value is None or gap.low is None or gap.high is None:
+        return "too few questions to tell"
+    points = f"{100 * gap.value:+.0f} points [{100 * gap.low:+.0f}, {100 * gap.high:+.0f}]"
+    return f"{points}, {'surely more' if gap.low > 0 else 'surely less' if gap.high < 0 else 'not told from chance'}"
 
 
 def advice(gaps: list[Figure], after: Measured, before: Measured) -> tuple[Advice, ...]:

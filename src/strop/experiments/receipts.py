@@ -49,22 +49,11 @@ def _one(task: tuple[str, dict[str, Any], str, int, str]) -> tuple[str, float]:
     return f"{data}, seed {seed}", row["cpu_seconds"]
 
 
-def curves(method: str, place: Path, receipt: Receipt) -> dict[str, DoseCurve]:
-    """The dose curves that a claim draws of its receipt, by name; none for most."""
-    claim = import_module(f"strop.experiments.claims.{method}")
-    found: dict[str, DoseCurve] = (
-        claim.curves(read_json(place / "rule.json"), receipt) if hasattr(claim, "curves") else {}
-    )
-    return found
-
-
-def recoveries(method: str, place: Path, receipt: Receipt) -> dict[str, Recovered]:
-    """How much of a gap each arm closed, for the drawings that a claim has of its receipt, by name; none for most."""
-    claim = import_module(f"strop.experiments.claims.{method}")
-    found: dict[str, Recovered] = (
-        claim.recoveries(read_json(place / "rule.json"), receipt) if hasattr(claim, "recoveries") else {}
-    )
-    return found
+def drawings(method: str, place: Path, receipt: Receipt) -> dict[str, DoseCurve | Recovered]:
+    """What a claim draws of its receipt, by name: its `curves`, and its `recoveries` of a gap; nothing for most."""
+    claim, rule = import_module(f"strop.experiments.claims.{method}"), read_json(place / "rule.json")
+    makers = [getattr(claim, kind) for kind in ("curves", "recoveries") if hasattr(claim, kind)]
+    return {name: one for make in makers for name, one in make(rule, receipt).items()}
 
 
 def run(method: str, place: Path, *, jobs: int = 1) -> Receipt:

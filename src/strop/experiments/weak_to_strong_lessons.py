@@ -203,7 +203,7 @@ def reinforced(stages: Stages, asked: Questions, *, student: str) -> Any:
         steps = int(about["grpo_steps"])
         model, tokenizer = open_model(student)
         prompts = prompts_of(tokenizer, asked, room=about["window"] - about["most_tokens"])
-        verdicts = grpo.Verdicts(stages.marked, asked, steps)  # type: ignore[arg-type]
+        verdicts = grpo.Verdicts(stages.marked, asked, steps)
         learner = GroupLearner(
             Reader(model), prompts, reward=of_texts(tokenizer, verdicts.score), advantages=grpo.advantages_of("standardised"),
             end=tokenizer.eos_token_id, count=GROUP, most_tokens=about["most_tokens"], batch=4, rate=about["grpo_rate"],

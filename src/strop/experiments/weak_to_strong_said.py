@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from strop.audits.intervals import bootstrap_mean, holm, middle, resampled_counts, two_sided_p
+from strop.audits.intervals import holm, middle, resampled_means, two_sided_p
 from strop.audits.pairs import clustered_share
 from strop.audits.recovery import Recovery
 from strop.audits.stopping import DEFINITIONS as STOPPING
 from strop.audits.stopping import stopping
+from strop.experiments.question_runs import change_in_words
 from strop.experiments.run_folder import Run
 from strop.experiments.weak_to_strong_advice import advice
 from strop.experiments.weak_to_strong_stages import LABELS, Found, Stages
@@ -166,10 +167,9 @@ def differences(rights: dict[str, Array], keys: Array, *, seed: int) -> list[Dif
         groups = np.unique(keys[both], return_inverse=True)[1] if both.any() else keys[both]
         if name == "student" or len(np.unique(groups)) < 2:
             continue
-        mean, *_ = bootstrap_mean(gained[both], seed=seed, clusters=groups)
-        sums, sizes = np.bincount(groups, weights=gained[both]), np.bincount(groups)
-        drawn = np.concatenate([sums @ w / (sizes @ w) for w in resampled_counts(len(sizes), draws=2000, seed=seed)])
+        drawn = resampled_means(gained[both], seed=seed, clusters=groups)
         low, high = middle(drawn) or (None, None)
+        mean = float(gained[both].mean())
         rows.append((name, Figure("accuracy", mean, low, high, int(both.sum())), two_sided_p(drawn)))
     adjusted = [p for *_, p in rows[:1]] + holm([p for *_, p in rows[1:]]).tolist()
     return [
@@ -186,16 +186,13 @@ def verdict(arms: dict[str, Arm], gaps: list[Difference], main: str, ratios: dic
         return f"{main} could not be measured: no held-out answer has a verdict."
     interval = "" if ours.low is None else f" [{ours.low:.0%}, {ours.high:.0%}]"
     said = f"{main}: {ours.value:.0%}{interval} of {ours.n:,} held-out questions answered rightly, {theirs.value:.0%} before with the same prompt"
-    if gap.low is None or gap.high is None:
-        return f"{said}: too few questions to tell."
-    change = f"{100 * gap.value:+.0f} points [{100 * gap.low:+.0f}, {100 * gap.high:+.0f}]"
-    how = "surely more" if gap.low > 0 else "surely less" if gap.high < 0 else "not told from chance"
+    said = f"{said}: {change_in_words(gap)}"
     known = [
         f"{one.value:.2f} [{one.low:.2f}, {one.high:.2f}] of what {LABELS[name]} gain{'s' if name == 'grpo' else ''}"
         for name, one in ratios.items()
         if one.value is not None and one.low is not None
     ]
-    return f"{said}: {change}, {how}" + (f"; {', '.join(known)}." if known else ".")
+    return f"{'; '.join([said, ', '.join(known)] if known else [said])}."
 
 
 def recovery_table(seen: "Seen", seed: int) -> Table | None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from strop.errors import StropError
+from strop.feedback.results import Marked
 from strop.losses.policy import (
     Advantages,
     leave_one_out,
@@ -184,7 +185,7 @@ def check_references(judge: Verifier, questions: Questions) -> None:
 class Verdicts:
     """Scores the answers to questions, and counts what came of them: each kind of verdict, and each step's mean reward."""
 
-    def __init__(self, judge: Verifier, questions: Questions, steps: int) -> None:
+    def __init__(self, judge: Verifier | Marked, questions: Questions, steps: int) -> None:
         self.judge, self.questions = judge, questions
         self.counts = np.zeros(len(OUTCOMES), np.int64)
         self.rewards = np.full(steps, np.nan)
