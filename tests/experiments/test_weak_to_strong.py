@@ -88,7 +88,7 @@ def test_a_run_and_what_is_left_of_it_after_a_kill(room, tmp_path, monkeypatch, 
     assert gap.baseline == LABELS["student"] and "held-out questions answered rightly" in found.verdict
     assert {figure.name for figure in ours.figures} >= {"stopped, share", "not looping, share", "pass@3"}
     assert (tmp_path / "a" / "report.html").exists() and len(found.tables) >= 2
-    assert any(note.startswith("GRPO") is False for note in found.notes)
+    assert not any(note.startswith("GRPO") for note in found.notes)  # nobody asked for it
     lines = [json.loads(one) for one in (tmp_path / "a" / "traces.jsonl").read_text().splitlines()]
     assert all(one["teacher"].startswith(str(room / "teacher")) for one in lines)
 

@@ -33,15 +33,16 @@ def make(folder: Path, *, tell: Callable[[str], None]) -> None:
     lab = WeakLab(ABOUT, seed=0)
     student = lab.base(BASE)
     keep_model(student.reader.model, lab.lab.tokenizer, folder / "student")
+    problems = lab.parts["problems"]
+    once = lab.write(student.reader, problems).right.mean()
     tell(
-        f"student: knows {student.reached:.0%} of all single steps, and sums in one go at chance ({student.seconds:.0f} CPU s)"
+        f"student: knows {student.reached:.0%} of all single steps, and is right on {once:.0%} of the sums, where chance is {1 / 7:.0%} ({student.seconds:.0f} CPU s)"
     )
     teacher = lab.teacher(TEACHER)
     keep_model(teacher.reader.model, lab.lab.tokenizer, folder / "teacher")
     tell(
         f"teacher: a quarter of its size; {teacher.reached:.0%} of the traces it draws are right ({teacher.seconds:.0f} CPU s)"
     )
-    problems = lab.parts["problems"]
     ways = {"solution": np.array([p.solution for p in problems], object)}
     questions = Questions([p.question for p in problems], [p.answer for p in problems], ways)
     write_questions(questions, folder / "problems.jsonl")
