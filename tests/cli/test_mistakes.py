@@ -19,7 +19,7 @@ FILES = {
     "text.csv": b"user,item,rating\n1,2,3\n2,3,good\n1,3,2\n",
     "ragged.csv": b"user,item,rating\n1,2,3\n2,3\n1,3,2,7,8\n",
     "latin.csv": "user,item\ncaf\xe9,b\nd,e\n".encode("latin-1"),
-    "cut.csv.gz": gzip.compress(b"user,item\n" + b"1,2\n3,4\n" * 5000)[:60],
+    "cut.csv.gz": gzip.compress(b"user,item\n" + b"1,2\n3,4\n" * 5000, mtime=0)[:60],
     "cut.parquet": b"PAR1" + bytes(40),
     "times.csv": b"user,item,time\n1,2,1000000000\n2,3,1000000000000\n1,3,1000000000000000\n",
     "no_time.csv": b"user,item\n" + b"".join(b"%d,%d\n" % (u, i) for u in range(9) for i in range(5)),

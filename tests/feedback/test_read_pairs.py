@@ -242,7 +242,7 @@ BAD_FILES = [  # (name, content, code, row, what the message or its help says)
     ("p.json", b'[\n{"prompt": "p", "chosen": "c",\n "rejected": "r"},\n 7]', "S205", 4, "not a JSON object"),
     ("p.parquet", b"PAR1" + bytes(40) + b"PAR1", "S207", None, "Parquet"),
     ("p.parquet", b"PAR1", "S207", None, "Parquet"),
-    ("p.jsonl.gz", gzip.compress(b'{"prompt": "p"}\n' * 99)[:-12], "S207", None, "gzip"),
+    ("p.jsonl.gz", gzip.compress(b'{"prompt": "p"}\n' * 99, mtime=0)[:-12], "S207", None, "gzip"),
     ("p.zip", b"PK\x03\x04xx", "S208", None, "zip"),
 ]  # fmt: skip
 
