@@ -10,6 +10,7 @@ from strop.errors import StropError, suggestion
 METHODS = (
     "ches",
     "conqord",
+    "conqord_start",
     "curriculum",
     "flips_on_clicks",
     "ipl",

@@ -1,5 +1,6 @@
 """Which result do most answers to a question agree on?"""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -52,3 +53,22 @@ def majority(results: Sequence[str | None], questions: Array, weights: Array | N
     share = np.divide(most, total, out=np.zeros(len(names)), where=total > 0)
     first = np.array([-1 if c is None else one[c] for c, one in zip(chosen, places, strict=True)])
     return Vote(names, chosen, share, first)
+
+
+def agreement_of_others(results: Sequence[str | None], questions: Array) -> Array:
+    """(n,): of the other answers to the same question, the share with the same result; NaN for an answer without one, or alone.
+
+    results, questions: as `majority`. Its mean over draws is the chance that the model gives that result again: an answer does not
+    count for itself. Consistency is not truth: what a model always gets wrong has 1. Errors: S214 lengths.
+    Paper: sayself2024 (which counts the answer too)
+    """
+    asked = np.asarray(questions)
+    if len(results) != len(asked):
+        raise StropError("S214", f"{len(results)} results, {len(asked)} questions")
+    keys = [(of, result) for of, result in zip(asked.tolist(), results, strict=True)]
+    same, among = Counter(keys), Counter(of for of, _ in keys)
+    found = [
+        np.nan if result is None or among[key[0]] < 2 else (same[key] - 1) / (among[key[0]] - 1)
+        for key, result in zip(keys, results, strict=True)
+    ]
+    return np.array(found, np.float64)

@@ -1,5 +1,6 @@
 """How sure does an answer say that it is? One format, and the one reader of it, for learning and for measuring alike."""
 
+import math
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -80,6 +81,19 @@ def _read(said: str, lines: int) -> Stated:
     if (said.startswith("-") and value) or value > 1:
         return Stated(None, "range", lines)
     return Stated(value, "", lines)
+
+
+def taught(texts: Sequence[str], levels: Sequence[float]) -> list[tuple[int, str]]:
+    """(its place, the answer with a line that states this) of every text that can teach the line: not empty, its level no NaN.
+
+    What stands behind a text's own answer is cut off; it begins as it did.
+    """
+    found = []
+    for place, (text, level) in enumerate(zip(texts, levels, strict=True)):
+        answer = split_confidence(text)[0]
+        if answer and not math.isnan(level):
+            found.append((place, with_confidence(text[: len(text) - len(text.lstrip())] + answer, level)))
+    return found
 
 
 def unsignalled(count: int, *, seed: int) -> list[str]:

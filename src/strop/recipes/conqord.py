@@ -1,16 +1,17 @@
 """A language model that states how sure it is, and learns from verdicts to be surer of better answers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.stats import mannwhitneyu
 
+from strop.audits.rated import pooled_auc
+from strop.decoding.voting import agreement_of_others
 from strop.errors import StropError
-from strop.feedback.confidence import WHY, counts_of, split_confidence, told_of, unsignalled, with_confidence
+from strop.feedback.confidence import WHY, counts_of, split_confidence, taught, told_of, unsignalled
 from strop.feedback.eliciting import elicited
 from strop.feedback.results import Marked, check_judge
 from strop.losses.confidence import dual_reward
@@ -50,6 +51,7 @@ def run(
     reward_model: str = "",
     alpha: float | None = None,
     kl: float = 1.0,
+    format_confidence: Literal["random", "agreement"] = "random",
     format_steps: int = 50,
     format_rate: float = 2e-5,
     steps: int = 100,
@@ -63,7 +65,7 @@ def run(
     folder: Path | None = None,
     save_seconds: float = 300.0,
 ) -> Trained:
-    """Teaches a line `### Confidence: 0.7` behind the model's own answers, then minimises mean over tokens of -A ratio + kl k3, A from quality + alpha x the worth of what is stated, over a step's answers together. Paper: conqord2024; rlcr2025 (brier); rewarding_doubt2026 (log). Not for: where the chance of the answer's tokens, or agreement of samples, orders as well for nothing; probabilities used as they are, without a map fitted behind it (order).
+    """Teaches a line `### Confidence: 0.7` behind the model's own answers, then minimises mean over tokens of -A ratio + kl k3, A from quality + alpha x the worth of what is stated, over a step's answers together. Paper: conqord2024; rlcr2025 (brier); rewarding_doubt2026 (log); sayself2024 (agreement). Not for: where the chance of the answer's tokens, or agreement of samples, orders as well for nothing; probabilities used as they are, without a map fitted behind it (order).
 
     seed: of own answers, of confidences in the format, of the order of the questions and of all draws.
     model: a folder, a GGUF file, a hub name, or smollm2.
@@ -75,9 +77,10 @@ def run(
     reward_model: a folder with a reward model whose score is the quality, in place of the verdict; it reads answers without their line.
     alpha: weight of the confidence; none: 10, or 0.4 for order_sum, 3 for log (0.4 of a sum over 32 answers is 12.8 of their mean).
     kl: how strongly the model is held to what it was when it had learned the format; at 0 brier and log fall to one confidence for all.
-    format_steps: of learning the line, on the model's own answers with confidences drawn at random.
+    format_confidence: what the lines say that teach the format: random, so that rewards alone give them a meaning; agreement: of the question's other own answers, the share with the same result, which takes no verdict.
+    format_steps: of learning the line, on the model's own answers.
     format_rate: of AdamW, meanwhile.
-    steps: of learning from rewards.
+    steps: of learning from rewards; 0, with agreement, for none.
     batch: answers a step, all compared with each other; 8 or more.
     count: answers a question, 2 or more, among them.
     most_tokens: of an answer with its line.
@@ -88,11 +91,11 @@ def run(
     folder: where checkpoints go.
     save_seconds: time between checkpoints.
     """
-    weight = checked(reward, reward_model, alpha, batch=batch, count=count, format_steps=format_steps, steps=steps)
+    sizes = {"batch": batch, "count": count, "format_steps": format_steps, "steps": steps}
+    weight = checked(reward, reward_model, alpha, **sizes, least=0 if format_confidence == "agreement" else 1)
     if not 0 < most_tokens < window or not temperature > 0:
         told = f"most_tokens {most_tokens}, window {window}, temperature {temperature}"
         raise StropError("S301", told, "0 < most_tokens < window, a temperature above 0")
-    saved: dict[str, Any] = {"save_seconds": save_seconds}
 
     def opened() -> tuple[Any, Any]:
         found, tokenizer = open_model(model)
@@ -102,18 +105,18 @@ def run(
         marked = Marked(judge, mark=mark)
         told = check_judge(marked, data.train)
         learning, tokenizer = opened()
-        asked = elicited(data.train, prompt, form=form)
+        asked, reader = elicited(data.train, prompt, form=form), Reader(learning)
         told = (*told, *asked_plainly(tokenizer, chat=asked.chat, name=model))
         prompts = prompts_of(tokenizer, asked, room=window - most_tokens)
-        reader = Reader(learning)
-        drawn = {"most_tokens": most_tokens, "temperature": temperature}
-        groups, left = own_answers(reader, tokenizer, prompts, want=format_steps * batch, seed=seed, drawn=drawn)
-        lengths = torch.tensor([float(len(answers[0])) for _, answers in groups])
-        former = AnswerLearner(
-            reader, groups, objective=lambda values, which: -values[:, 0] / lengths[which], weights=lengths, batch=batch,
-            rate=format_rate, coupled=False, seed=seed,
+        drawn, saved = {"most_tokens": most_tokens, "temperature": temperature}, {"save_seconds": save_seconds}
+        groups, left = own_answers(
+            reader, tokenizer, prompts, want=format_steps * batch, count=count, seed=seed, drawn=drawn,
+            results=marked.results if format_confidence == "agreement" else None,
         )  # fmt: skip
+        former = line_learner(reader, groups, batch=batch, rate=format_rate, seed=seed)
         formed = fit(former, epochs=format_steps, folder=folder and folder / "format", name="format", **saved)
+        if not steps:
+            return Trained(formed.scorer, formed.curve, (*told, *left, *former.notes(), *formed.skipped))
         quality = Quality(marked, data.train, reward_model, room=steps * batch)
         dual = Dual(tokenizer, quality, reward=reward, alpha=weight)
         learner = GroupLearner(
@@ -128,15 +131,16 @@ def run(
 
 
 def checked(
-    reward: str, reward_model: str, alpha: float | None, *, batch: int, count: int, format_steps: int, steps: int
-) -> float:
+    reward: str, reward_model: str, alpha: float | None, *, batch: int, count: int, format_steps: int, steps: int, least: int
+) -> float:  # fmt: skip
     """The weight of the confidence. Errors: S301 settings, S305 a reward that a reward model's scores do not allow."""
     if batch < LEAST_BATCH or count < 2 or batch % count:
         told = f"batch {batch}, count {count}: {batch // max(1, count)} questions a step"
         mend = f"a batch of {LEAST_BATCH} or more (alone an answer has no order), 2 answers a question or more, and whole questions"
         raise StropError("S301", told, mend)
-    if min(format_steps, steps) < 1:
-        raise StropError("S301", f"format_steps {format_steps}, steps {steps}", "1 or more")
+    if format_steps < 1 or steps < least:
+        mend = "1 or more; steps 0 only with lines that say something, --format-confidence agreement"
+        raise StropError("S301", f"format_steps {format_steps}, steps {steps}", mend)
     if alpha is not None and (reward not in ALPHA or not 0 <= alpha < float("inf")):
         mend = "0 and above, with order, order_sum, brier or log; quality and pre have no weight"
         raise StropError("S301", f"alpha is {alpha} with {reward}", mend)
@@ -153,31 +157,42 @@ def as_now(model: Any, fresh: Any) -> Reader:
 
 
 def own_answers(
-    reader: Reader, tokenizer: Any, prompts: list[list[int]], *, want: int, seed: int, drawn: dict[str, Any]
-) -> tuple[list[Group], tuple[str, ...]]:
-    """Texts that teach the line and nothing else: what the model answers by itself, behind it a confidence drawn at random.
+    reader: Reader, tokenizer: Any, prompts: list[list[int]], *, want: int, count: int, seed: int, drawn: dict[str, Any],
+    results: Callable[[str], Sequence[str]] | None,
+) -> tuple[list[Group], tuple[str, ...]]:  # fmt: skip
+    """About `want` texts that teach the line: what the model answers by itself, behind it a confidence.
 
-    As many questions as are wanted, once each; answers that were cut, or are empty, are left out and counted.
-    Errors: S209 fewer than two are left.
+    results: those in an answer, of which the last counts. None: one answer to a question, and confidences drawn at random; else
+    `count` answers, and their `agreement_of_others`. Those cut, empty or without a result are left out. Errors: S209 too few.
     """
-    found = sample(reader.model, prompts[:want], count=1, end=tokenizer.eos_token_id, seed=[seed, STREAM], **drawn)
+    each = 1 if results is None else count
+    asked = prompts[: -(-want // each)]
+    found = sample(reader.model, asked, count=each, end=tokenizer.eos_token_id, seed=[seed, STREAM], **drawn)
     texts = [
-        text if how[0] == "end" else ""
-        for group, how in zip(found.answers, found.finished, strict=True)
-        for text in tokenizer.batch_decode(group, skip_special_tokens=True)
+        text if how == "end" else ""
+        for group, hows in zip(found.answers, found.finished, strict=True)
+        for text, how in zip(tokenizer.batch_decode(group, skip_special_tokens=True), hows, strict=True)
     ]
-    groups = []
-    for prompt, text, level in zip(prompts, texts, unsignalled(len(texts), seed=seed), strict=False):
-        answer = split_confidence(text)[0]
-        if answer:
-            before = text[: len(text) - len(text.lstrip())]  # as the model begins its answers
-            line = tokenizer(with_confidence(before + answer, float(level)), add_special_tokens=False)["input_ids"]
-            groups.append((prompt, [[*line, tokenizer.eos_token_id]]))
-    if len(groups) < 2:
+    levels = [float(level) for level in unsignalled(len(texts), seed=seed)]
+    if results is not None:
+        given = [list(results(split_confidence(text)[0])) or [None] for text in texts]
+        levels = agreement_of_others([one[-1] for one in given], np.repeat(np.arange(len(asked)), each)).tolist()
+    lines = [(place, tokenizer(text, add_special_tokens=False)["input_ids"]) for place, text in taught(texts, levels)]
+    if len(lines) < 2:
         mend = "a higher --most-tokens, or a model that ends its answers"
-        raise StropError("S209", f"{len(groups)} of {len(texts)} own answers ended by themselves", mend)
-    lost = len(texts) - len(groups)
-    return groups, (f"the line was taught on {len(groups):,} own answers; {lost:,} were cut or empty, and left out",)
+        raise StropError("S209", f"{len(lines)} of {len(texts)} own answers can teach the line", mend)
+    groups = [(asked[place // each], [[*line, tokenizer.eos_token_id]]) for place, line in lines]
+    return groups, (f"the line was taught on {len(lines):,} own answers; {len(texts) - len(lines):,} were cut, empty or without a result, and left out",)  # fmt: skip
+
+
+def line_learner(reader: Reader, groups: list[Group], **settings: Any) -> AnswerLearner:
+    """Learns these texts by the mean over their tokens; settings: batch, rate and seed."""
+    lengths = torch.tensor([float(len(answers[0])) for _, answers in groups])
+
+    def loss(values: torch.Tensor, which: torch.Tensor) -> torch.Tensor:
+        return -values[:, 0] / lengths[which]
+
+    return AnswerLearner(reader, groups, objective=loss, weights=lengths, coupled=False, **settings)
 
 
 class Quality:
@@ -214,9 +229,8 @@ class Quality:
         quality, right = self.seen[: self.done].T
         known = ~np.isnan(right)
         told = [f"{int((right == 1).sum()):,} of {self.done:,} answers while learning were right, {int((right == 0).sum()):,} wrong, {int((~known).sum()):,} not scored"]  # fmt: skip
-        if self.rewarder is not None and len(np.unique(right[known])) == 2:
-            order = float(mannwhitneyu(quality[right == 1], quality[right == 0]).statistic)
-            auroc = order / ((right == 1).sum() * (right == 0).sum())
+        auroc = None if self.rewarder is None else pooled_auc(quality[known], right[known])
+        if auroc is not None:
             told.insert(0, f"AUROC of the reward model's scores against right or wrong: {auroc:.3f}")
         return tuple(told)
 

@@ -186,17 +186,23 @@ def curves(rule: Row, receipt: Receipt) -> dict[str, DoseCurve]:
     """The reliability diagram, and AUROC as the judge gets worse, from the receipt's own figures."""
     known = {figure.name: figure for figure in receipt.figures}
     name = next(iter(rule["data"]))
-    about = rule["data"][name]
-    facts = len(about["seeds"]) * about["table"]["things"]["test"] * about["table"]["relations"]
-    shown = {arm: reliability(known, f"{name}: {arm}, ", facts) for arm in rule["drawn"]}
-    sure = DoseCurve("Confidence against what is right", "confidence", shown, up="right, share", form="reliability")
-    told = {"reliability": sure}
+    told = sureness(rule, receipt)
     for kind, of in (("flips", "flips"), ("noise", "deviation")):
         doses = {0.0: "order"} | {one[of]: f"order, {n}" for n, one in rule["noise"].items() if of in one}
         points = tuple((dose, known.get(f"{name}: {arm}, AUROC", Figure("AUROC", None))) for dose, arm in doses.items())
         what = "verdicts turned, share" if kind == "flips" else "deviation of noise on verdicts"
         told[kind] = DoseCurve(f"Stated confidence under {kind}", what, {"order": tuple((d, replace(p, name="AUROC")) for d, p in points)})  # fmt: skip
     return told
+
+
+def sureness(rule: Row, receipt: Receipt) -> dict[str, DoseCurve]:
+    """The reliability diagram of the arms that a rule draws, on its first data."""
+    known = {figure.name: figure for figure in receipt.figures}
+    name, about = next(iter(rule["data"].items()))
+    facts = len(about["seeds"]) * about["table"]["things"]["test"] * about["table"]["relations"]
+    shown = {arm: reliability(known, f"{name}: {arm}, ", facts) for arm in rule["drawn"]}
+    title = "Confidence against what is right"
+    return {"reliability": DoseCurve(title, "confidence", shown, up="right, share", form="reliability")}
 
 
 def reliability(known: dict[str, Figure], arm: str, facts: int) -> tuple[tuple[float, Figure], ...]:

@@ -19,7 +19,7 @@ from strop.models.language.reading import Reader
 from strop.models.language.sampling import sample
 from strop.models.language.self_judging import token_chances
 from strop.models.language.tiny import small_llama, word_tokenizer
-from strop.recipes.conqord import Dual
+from strop.recipes.conqord import Dual, line_learner, own_answers
 
 Array = npt.NDArray[Any]
 Rule = dict[str, Any]
@@ -27,6 +27,7 @@ AT_ONCE = 512  # answers that are written side by side
 MOST = 5  # tokens of an answer: the fact, the line, the tenth, the end, and one to spare
 AGREEMENT = 7  # the stream of the samples whose agreement is counted
 NOISE = 31  # of a judge's errors
+SHUFFLED = 37  # of agreements that say nothing
 
 
 class Told(NamedTuple):
@@ -68,14 +69,16 @@ class FactLab:
         return [list(self.tokenizer(self.table.prompts[i])["input_ids"]) for i in facts]
 
     def base(self, about: Rule) -> tuple[Reader, int]:
-        """(reader, passes): taught all facts, each as often as it is told, in texts that end in a confidence drawn at random.
+        """(reader, passes): taught all facts, each as often as it is told; where `line` is not off, with a confidence drawn at random.
 
         A pass after another, each with an order of its own, until accuracy on validation is `until`, or `passes` are done.
         """
         table, reader = self.table, self.fresh(self.seed)
         facts = np.repeat(np.arange(len(table.told)), table.told)
-        stated = unsignalled(len(facts), seed=self.seed)
-        texts = [with_confidence(table.answers[i], float(c)) for i, c in zip(facts, stated, strict=True)]
+        texts = [table.answers[i] for i in facts]
+        if about.get("line", True):
+            stated = unsignalled(len(facts), seed=self.seed)
+            texts = [with_confidence(text, float(c)) for text, c in zip(texts, stated, strict=True)]
         groups = [
             (prompt, [[*self.tokenizer(text)["input_ids"], self.end]])
             for prompt, text in zip(self.prompts(facts.tolist()), texts, strict=True)
@@ -90,6 +93,25 @@ class FactLab:
             if self.answers(reader, "validation").right.mean() >= about["until"]:
                 break
         return reader, number + 1
+
+    def formed(self, base: Reader, about: Rule, *, line: str, rate: float) -> Reader:
+        """A copy of the base that was taught the line on its own answers to train, as `recipes.conqord` does, each read once or more.
+
+        line: what it says: random; agreement; shuffled: the agreements of other answers.
+        """
+        reader, prompts = self.copy(base), self.prompts(self.table.parts["train"].tolist())
+        want = about["count"] * len(prompts)
+        groups, _ = own_answers(
+            reader, self.tokenizer, prompts, want=want, count=about["count"], seed=self.seed,
+            results=None if line == "random" else lambda text: [text], drawn={"most_tokens": MOST, "temperature": 1.0},
+        )  # fmt: skip
+        if line == "shuffled":  # an answer is one token, the line stands behind it
+            order = np.random.default_rng([self.seed, SHUFFLED]).permutation(len(groups))
+            groups = [(p, [[*said[:1], *groups[n][1][0][1:]]]) for (p, (said,)), n in zip(groups, order, strict=True)]
+        learner = line_learner(reader, groups, batch=about["batch"], rate=rate, seed=self.seed)
+        for step in range(want // about["batch"]):
+            learner.epoch(step)
+        return reader
 
     def answers(self, reader: Reader, part: str) -> Told:
         """The likeliest answer to each fact of a part, with its line."""

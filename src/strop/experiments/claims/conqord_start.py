@@ -1,0 +1,75 @@
+"""What should the lines say that teach a model the line: any confidence, or the agreement of its own answers? And what do verdicts add?
+
+As in the receipt of CONQORD a model learns a table of facts by heart, but in texts without a confidence; the line is taught by
+`recipes.conqord` itself, on the model's own answers to things of train. All figures are of things of test.
+"""
+
+import hashlib
+from contextlib import suppress
+from typing import Any
+
+from strop.errors import StropError
+from strop.experiments.claims.conqord import Confidence, binned, both, measured, sureness, widths
+from strop.experiments.claims.fact_lab import FactLab, Judge, Told, chosen
+from strop.experiments.fact_tables import fact_table
+from strop.models.language.reading import Reader
+
+Row = dict[str, Any]
+curves = sureness  # what is drawn
+
+
+def one_split(rule: Row, data_name: str, seed: int) -> Row:
+    """A table, a model that knows part of it, and every arm's copy of that model."""
+    about = rule["data"][data_name]
+    table = fact_table(**about["table"], seed=seed)
+    lab = FactLab(table, rule["model"], seed=seed)
+    base, passes = lab.base(rule["base"])
+    before = {part: lab.answers(base, part) for part in ("validation", "test")}
+    found: dict[str, tuple[Confidence, Confidence]] = {}
+    settings: Row = {"base": {"passes": passes}}
+    low, high = rule["gate"]
+    if low <= before["test"].right.mean() <= high:
+        for name, values in (
+            ("token probability", lambda part: before[part].chance),
+            ("agreement of 10", lambda part: lab.agreement(base, part, count=rule["samples"])),
+        ):
+            found[name] = tuple((values(part), before[part].right) for part in ("test", "validation"))  # type: ignore[assignment]
+        for arm in rule["arms"]:
+            trained, settings[arm] = tuned(lab, base, rule, arm, before["validation"])
+            found[arm] = both(trained)
+    told = {arm: measured(*parts, rule["retriever"], seed) for arm, parts in found.items()}
+    for arm in rule["drawn"] if found else ():
+        told[arm] |= binned(*found[arm][0])
+    return {
+        "data": data_name,
+        "seed": seed,
+        "checksum": hashlib.sha256("\n".join(map("".join, zip(table.prompts, table.answers, strict=True))).encode()).hexdigest(),
+        "settings": settings,
+        "figures": {arm: told.get(arm, dict.fromkeys(rule["figures"])) for arm in arms_of(rule)},
+        "half widths": widths(rule, data_name, found, len(about["seeds"])),
+    }  # fmt: skip
+
+
+def arms_of(rule: Row) -> list[str]:
+    """All that a row has figures of."""
+    return [*rule["free"], *rule["arms"]]
+
+
+def tuned(lab: FactLab, base: Reader, rule: Row, arm: str, before: Told) -> tuple[tuple[Told, Told], Row]:
+    """(what the chosen trial says on test and validation, its settings): every arm has as many trials, chosen alike."""
+    line, trials = rule["arms"][arm]["line"], []
+    for trial in rule["arms"][arm]["trials"]:
+        reader = lab.formed(base, rule["format"], line=line, rate=trial["format rate"])
+        if "kl" in trial:
+            about = {**rule["learn"], "rate": trial["rate"]}
+            with suppress(StropError):  # the line is not written yet: it stays as it is
+                reader = lab.taught(reader, about, reward="order", alpha=rule["alpha"], kl=trial["kl"], judge=Judge())
+        trials.append((trial, reader, lab.answers(reader, "validation")))
+    best = trials[chosen(trials, before, lost=rule["lost"])]
+    return (lab.answers(best[1], "test"), best[2]), best[0]
+
+
+def exact(rule: Row) -> list[Row]:
+    """What must hold to the last digit before any figure counts."""
+    equal = {len(about["trials"]) for about in rule["arms"].values()}
+    return [{"name": "trials", "text": "every arm has as many", "value": float(len(equal)), "met": len(equal) == 1}]
