@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from strop.decoding.voting import majority
+from strop.decoding.voting import agreement_of_others, majority
 from strop.errors import StropError
 
 
@@ -49,3 +49,20 @@ def test_it_is_the_most_common_one(rows):
 def test_what_makes_no_sense_is_refused(results, questions, weights, code):
     with pytest.raises(StropError, match=code):
         majority(results, np.array(questions), None if weights is None else np.array(weights))
+
+
+def test_agreement_of_others_by_hand():
+    """Two of four say 7; the answer itself does not count; nothing agrees with nothing; alone there are no others."""
+    found = agreement_of_others(["7", "7", "8", None, "7", None, None], np.array([5, 5, 5, 5, 9, 2, 2]))
+    assert found[:3].tolist() == [1 / 3, 1 / 3, 0.0] and np.isnan(found[3:]).all()
+    with pytest.raises(StropError, match="S214"):
+        agreement_of_others(["7"], np.array([1, 2]))
+
+
+def test_its_mean_is_the_chance_of_that_result_again():
+    """Whatever the count: with the answer itself among them 2 draws would say .65 of what has .3."""
+    rng = np.random.default_rng(1)
+    for count in (2, 5):
+        drawn = np.where(rng.random(20000 * count) < 0.3, "a", "b")
+        found = agreement_of_others(drawn.tolist(), np.repeat(np.arange(20000), count))
+        assert found[drawn == "a"].mean() == pytest.approx(0.3, abs=0.015)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from strop.errors import StropError
-from strop.experiments.claims import conqord
-from strop.experiments.claims.fact_lab import Told, chosen, figures, half_widths, mapped
+from strop.experiments.claims import conqord, conqord_start, fact_lab
+from strop.experiments.claims.fact_lab import FactLab, Told, chosen, figures, half_widths, mapped
 from strop.experiments.fact_tables import fact_table
 from strop.records import Figure
 
@@ -91,6 +91,40 @@ def test_all_that_the_conditions_ask_for_is_measured():
         assert one["arm"] in arms and one["against"] in ("", *arms), one["name"]
         assert one["figure"] in rule["figures"], one["figure"]
     assert {len(trials) for trials in rule["arms"].values()} == {2}
+
+
+def test_the_second_rule_measures_what_it_asks_for():
+    rule = json.loads((RULE.parents[1] / "conqord_start/rule.json").read_text())
+    for one in rule["conditions"]:
+        assert {one["arm"], one["against"] or one["arm"]} <= set(conqord_start.arms_of(rule)), one["name"]
+        assert one["figure"] in rule["figures"] and one["data"] in rule["data"]
+    assert conqord_start.exact(rule)[0]["met"]
+    rule["arms"]["agreement"]["trials"].pop()
+    assert not conqord_start.exact(rule)[0]["met"]
+
+
+def test_shuffled_lines_are_those_of_other_answers(monkeypatch):
+    """The same answers to the same questions in the same order, the same lines in another; at random four in five are sharp."""
+    lab, seen = FactLab(table(), {"hidden": 16, "layers": 1, "heads": 2}, seed=1), {}
+    base, _ = lab.base({"batch": 16, "rate": 5e-3, "passes": 1, "until": 1.1, "line": False})
+    plain = fact_lab.line_learner
+    for line in ("agreement", "shuffled", "random"):
+        monkeypatch.setattr(
+            fact_lab, "line_learner", lambda r, g, line=line, **s: seen.update({line: g}) or plain(r, g, **s)
+        )
+        lab.formed(base, {"count": 4, "batch": 32}, line=line, rate=1e-3)
+    texts = {line: [(p, tuple(said[:-3]), tuple(said[-3:])) for p, (said,) in groups] for line, groups in seen.items()}
+    ours, theirs = texts["agreement"], texts["shuffled"]
+    assert 200 < len(ours) <= 4 * 90 and 50 < len(texts["random"]) <= 90  # those that end by themselves
+    assert [one[:2] for one in ours] == [one[:2] for one in theirs]
+    lines = [[one[2] for one in of] for of in (ours, theirs)]
+    assert lines[0] != lines[1] and sorted(lines[0]) == sorted(lines[1])
+    assert {lab.tokenizer.decode(line, skip_special_tokens=True).split()[-1] for line in lines[0]} <= {
+        "0.0",
+        "0.3",
+        "0.7",
+        "1.0",
+    }
 
 
 def test_the_reliability_diagram_is_drawn_from_the_receipt():

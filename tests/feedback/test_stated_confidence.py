@@ -10,6 +10,7 @@ from strop.feedback.confidence import (
     counts_of,
     parse_confidence,
     split_confidence,
+    taught,
     told_of,
     unsignalled,
     with_confidence,
@@ -101,3 +102,12 @@ def test_confidences_that_teach_the_format_say_nothing():
     shares = {level: found.count(level) / len(found) for level in LEVELS}
     assert all(shares[level] == pytest.approx(0.4 + 0.2 / 11, abs=0.01) for level in ("0.1", "0.9"))
     assert all(shares[level] == pytest.approx(0.2 / 11, abs=0.004) for level in set(LEVELS) - {"0.1", "0.9"})
+
+
+def test_texts_that_teach_the_line():
+    """A text begins as it did; what stands behind its own answer goes; empty ones, and those of no level, are left out."""
+    texts = [" Paris", "", "Rome\n### Confidence: 0.2\nand on", "Oslo", "  "]
+    assert taught(texts, [0.66, 0.5, 1, float("nan"), 1]) == [
+        (0, " Paris\n### Confidence: 0.7"),
+        (2, "Rome\n### Confidence: 1.0"),
+    ]

@@ -81,7 +81,7 @@ def test_the_line_is_written_and_counted(base):
         {"seed": 1}, {"reward": "order_sum"}, {"reward": "quality"}, {"reward": "pre"}, {"reward": "brier"}, {"reward": "log"},
         {"alpha": 1.0}, {"kl": 0.0}, {"format_steps": 16}, {"format_rate": 1.5e-2}, {"steps": 4}, {"batch": 32}, {"count": 2},
         {"most_tokens": 6}, {"temperature": 0.8}, {"rate": 1e-3}, {"verifier": "exact"},
-        {"prompt": "{question}="}, {"mark": "="},
+        {"prompt": "{question}="}, {"mark": "="}, {"format_confidence": "agreement"},
     ],
 )  # fmt: skip
 def test_every_option_counts(change, base, plain):
@@ -92,6 +92,24 @@ def test_every_option_counts(change, base, plain):
         other, first = taught(base, **change), plain
     ours, theirs = weights(other), weights(first)
     assert ours.shape != theirs.shape or not torch.equal(ours, theirs)
+
+
+def test_agreement_takes_no_verdict(base, monkeypatch):
+    """The lines say how many of the question's other answers have the same result; no reference is read, and no reward follows."""
+    seen = []
+    plain = conqord.line_learner
+    monkeypatch.setattr(
+        conqord, "line_learner", lambda reader, groups, **s: seen.extend(groups) or plain(reader, groups, **s)
+    )
+    monkeypatch.setattr(conqord.Marked, "judge", None)  # a verdict would raise
+    trained = taught(base, format_confidence="agreement", steps=0, format_steps=6)
+    assert len(trained.curve) == 6 and trained.notes[-1].startswith("the line was taught on 96 own answers; 0 ")
+    tokenizer = word_tokenizer(WORDS)
+    texts = [tokenizer.decode(answers[0], skip_special_tokens=True).split() for _, answers in seen]
+    for start in range(0, len(texts), 4):
+        said = [text[0] for text in texts[start : start + 4]]
+        assert len({tuple(prompt) for prompt, _ in seen[start : start + 4]}) == 1
+        assert [text[-1] for text in texts[start : start + 4]] == [f"{(said.count(one) - 1) / 3:.1f}" for one in said]
 
 
 def of_two():
@@ -107,7 +125,8 @@ def of_two():
         ({"batch": 4}, "S301", "8 or more"),
         ({"batch": 18}, "S301", "whole questions"),
         ({"count": 1}, "S301", "count 1"),
-        ({"steps": 0}, "S301", "steps 0"),
+        ({"steps": 0}, "S301", "steps 0 only with lines that say something"),
+        ({"steps": -1, "format_confidence": "agreement"}, "S301", "steps -1"),
         ({"format_steps": 0}, "S301", "format_steps 0"),
         ({"reward": "quality", "alpha": 1.0}, "S301", "alpha is 1.0 with quality"),
         ({"reward": "pre", "alpha": 1.0}, "S301", "have no weight"),

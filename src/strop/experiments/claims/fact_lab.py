@@ -25,6 +25,7 @@ Array = npt.NDArray[Any]
 Rule = dict[str, Any]
 AT_ONCE = 512  # answers that are written side by side
 MOST = 5  # tokens of an answer: the fact, the line, the tenth, the end, and one to spare
+LINE = 3  # tokens of it: its mark, the tenth, the end
 AGREEMENT = 7  # the stream of the samples whose agreement is counted
 NOISE = 31  # of a judge's errors
 SHUFFLED = 37  # of agreements that say nothing
@@ -105,9 +106,11 @@ class FactLab:
             reader, self.tokenizer, prompts, want=want, count=about["count"], seed=self.seed,
             results=None if line == "random" else lambda text: [text], drawn={"most_tokens": MOST, "temperature": 1.0},
         )  # fmt: skip
-        if line == "shuffled":  # an answer is one token, the line stands behind it
+        if line == "shuffled":
             order = np.random.default_rng([self.seed, SHUFFLED]).permutation(len(groups))
-            groups = [(p, [[*said[:1], *groups[n][1][0][1:]]]) for (p, (said,)), n in zip(groups, order, strict=True)]
+            groups = [
+                (p, [[*said[:-LINE], *groups[n][1][0][-LINE:]]]) for (p, (said,)), n in zip(groups, order, strict=True)
+            ]
         learner = line_learner(reader, groups, batch=about["batch"], rate=rate, seed=self.seed)
         for step in range(want // about["batch"]):
             learner.epoch(step)
