@@ -7,7 +7,7 @@ import pytest
 
 from strop.experiments import confidence_runs, question_runs, run_folder, text_runs
 from strop.experiments.confidence_asking import ask
-from strop.experiments.confidence_runs import Part, arm_of, auroc_gap, verdict
+from strop.experiments.confidence_runs import Part, advice, arm_of, auroc_gap, verdict
 from strop.experiments.fact_tables import LINE
 from strop.feedback.answers import read_answers
 from strop.feedback.confidence import LEVELS, best_guess
@@ -17,7 +17,7 @@ from strop.models.language.learning import AnswerLearner
 from strop.models.language.opening import keep_model, open_model
 from strop.models.language.reading import Reader
 from strop.models.language.tiny import small_llama, word_tokenizer
-from strop.records import Difference, Questions
+from strop.records import Difference, Figure, Questions
 from strop.sandbox.verifiers import Verifier
 
 WORDS = [*"0123456789+=", LINE, *LEVELS]
@@ -111,6 +111,17 @@ def test_a_better_free_confidence_is_named_first():
         assert said.startswith("A free confidence is better: agreement") is first
         isotonic = arms[0].figure("ECE, isotonic, error").value
         assert isotonic < 0.05 or first
+
+
+def test_a_coin_is_said_to_be_one():
+    """A confidence that tells nothing is warned of, one that does is not."""
+    rng = np.random.default_rng(0)
+    right = rng.integers(0, 2, 300).astype(float)
+    run = run_folder.Run("conqord", {}, 0, "", {}, "", {}, {})
+    for stated, warned in ((rng.random(300), True), (np.where(right > 0, 0.7, 0.4), False)):
+        arm = arm_of("conqord", Part((stated, right), None), np.arange(300), run)
+        told = advice((arm,), (), Difference("conqord", "before", Figure("accuracy", None)))
+        assert any("no better than chance" in one.text for one in told) is warned
 
 
 def test_one_kind_of_answer_has_no_order_and_no_map():

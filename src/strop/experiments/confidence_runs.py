@@ -214,6 +214,10 @@ def advice(arms: tuple[Arm, ...], gaps: tuple[Difference, ...], lost: Difference
     if free and not shown:
         text = "Nothing free is surely worse than what is stated: use it, behind a map, unless the text itself must say how sure it is"
         told.append(Advice(text, ", ".join(one.baseline for one in free)))
+    order = first.figure("AUROC")
+    if order.low is not None and order.low <= 0.5:
+        text = "What is stated tells right from wrong no better than chance: more --steps, or lines that begin as the agreement of its own answers, --format-confidence agreement"
+        told.append(Advice(text, f"AUROC {order.value:.2f}", "warn"))
     parsed = first.figures[-1] if len(first.figures) < 5 else first.figures[4]
     if parsed.value is not None and parsed.value < 0.95:
         told.append(Advice("Many confidences cannot be read: more --format-steps", f"{parsed.value:.0%} read", "warn"))
