@@ -87,7 +87,9 @@ class StropError(Exception):
         return CODES[self.code].exit
 
     def __str__(self) -> str:
-        place = self.file + (f":{self.row}" if self.row is not None else "")
+        place = self.file
+        if self.row is not None:
+            place = f"{place}:{self.row}" if place else f"row {self.row}"
         column = f'column "{self.column}": ' if self.column else ""
         return f"error[{self.code}] " + (f"{place}: " if place else "") + column + self.message
 

@@ -94,6 +94,15 @@ def test_every_option_counts(change, base, plain):
     assert ours.shape != theirs.shape or not torch.equal(ours, theirs)
 
 
+def test_a_tokenizer_that_cannot_write_the_line_is_told_of(tmp_path):
+    """Before anything is drawn; nothing would be left of the line but its unknown words."""
+    tokenizer = word_tokenizer([*"0123456789+=", *LEVELS])
+    place = str(keep_model(small_llama(tokenizer, hidden=16, layers=1, seed=1), tokenizer, tmp_path / "model"))
+    with pytest.raises(StropError, match="S301") as caught:
+        taught(place)
+    assert 'cannot write "### Confidence: 0.7"' in str(caught.value)
+
+
 def test_agreement_takes_no_verdict(base, monkeypatch):
     """The lines say how many of the question's other answers have the same result; no reference is read, and no reward follows."""
     seen = []

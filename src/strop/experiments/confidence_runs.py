@@ -20,6 +20,7 @@ from strop.experiments.run_folder import Run
 from strop.experiments.running import peak_megabytes, versions
 from strop.experiments.text_runs import keep, train_texts
 from strop.feedback.answers import write_answers
+from strop.feedback.confidence import check_written
 from strop.feedback.results import Marked
 from strop.models.language.opening import open_model
 from strop.records import Advice, Arm, Difference, DoseCurve, Figure, Questions, QuestionSplit, Result
@@ -62,6 +63,7 @@ def complete(run: Run, data: QuestionSplit, *, folder: Path | None, notes: tuple
     parts = {"test": data.validation} if data.test is None else {"test": data.test, "validation": data.validation}
     asked = {name: some(part, run.seed) for name, part in parts.items()}
     opened, tokenizer = open_model(run.settings["model"])
+    check_written(tokenizer)
     with Verifier(run.settings["verifier"]) as verifier:
         marked = Marked(verifier, mark=run.settings["mark"])
         before = {

@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -81,6 +81,15 @@ def _read(said: str, lines: int) -> Stated:
     if (said.startswith("-") and value) or value > 1:
         return Stated(None, "range", lines)
     return Stated(value, "", lines)
+
+
+def check_written(tokenizer: Any) -> None:
+    """Errors: S301 a tokenizer that cannot write the line: letters of it are unknown to it."""
+    line = with_confidence("", 0.7)
+    said = tokenizer.decode(tokenizer(line, add_special_tokens=False)["input_ids"], skip_special_tokens=True)
+    if "".join(line.split()) not in "".join(said.split()):
+        told = f'the model\'s tokenizer cannot write "{line.strip()}": of it "{said.strip()}" is left'
+        raise StropError("S301", told, "a model whose tokenizer knows all letters")
 
 
 def taught(texts: Sequence[str], levels: Sequence[float]) -> list[tuple[int, str]]:

@@ -11,7 +11,7 @@ import torch
 from strop.audits.rated import pooled_auc
 from strop.decoding.voting import agreement_of_others
 from strop.errors import StropError
-from strop.feedback.confidence import WHY, counts_of, split_confidence, taught, told_of, unsignalled
+from strop.feedback.confidence import WHY, check_written, counts_of, split_confidence, taught, told_of, unsignalled
 from strop.feedback.eliciting import elicited
 from strop.feedback.results import Marked, check_judge
 from strop.losses.confidence import dual_reward
@@ -105,6 +105,7 @@ def run(
         marked = Marked(judge, mark=mark)
         told = check_judge(marked, data.train)
         learning, tokenizer = opened()
+        check_written(tokenizer)
         asked, reader = elicited(data.train, prompt, form=form), Reader(learning)
         told = (*told, *asked_plainly(tokenizer, chat=asked.chat, name=model))
         prompts = prompts_of(tokenizer, asked, room=window - most_tokens)

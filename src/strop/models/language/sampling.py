@@ -68,7 +68,9 @@ def sample(
             )
         if len(prompt) >= window:
             told = f"the prompt has {len(prompt):,} tokens, the window {window:,}"
-            raise StropError("S219", told, "a shorter prompt", row=number + 1)
+            raise StropError(
+                "S219", told, "shorter prompts (words around the question count), or another model", row=number + 1
+            )
     shape = [[[] for _ in range(count)] for _ in prompts]
     found = Sampled(shape, [["length"] * count for _ in prompts], [[[] for _ in range(count)] for _ in prompts])
     if not prompts:
