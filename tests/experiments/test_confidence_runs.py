@@ -118,7 +118,7 @@ def test_a_coin_is_said_to_be_one():
     rng = np.random.default_rng(0)
     right = rng.integers(0, 2, 300).astype(float)
     run = run_folder.Run("conqord", {}, 0, "", {}, "", {}, {})
-    for stated, warned in ((rng.random(300), True), (np.where(right > 0, 0.7, 0.4), False)):
+    for stated, warned in ((rng.random(300), True), (np.zeros(300), True), (np.where(right > 0, 0.7, 0.4), False)):
         arm = arm_of("conqord", Part((stated, right), None), np.arange(300), run)
         told = advice((arm,), (), Difference("conqord", "before", Figure("accuracy", None)))
         assert any("no better than chance" in one.text for one in told) is warned

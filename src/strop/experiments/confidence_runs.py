@@ -210,21 +210,27 @@ def verdict(recipe: str, arms: tuple[Arm, ...], gaps: tuple[Difference, ...], lo
 def advice(arms: tuple[Arm, ...], gaps: tuple[Difference, ...], lost: Difference) -> tuple[Advice, ...]:
     """What to use, and what to try."""
     told = []
-    first = arms[0]
+    first, orders = arms[0], {arm.name: arm.figure("AUROC") for arm in arms}
     free = [one for one in gaps if one.baseline in FREE and one.figure.low is not None]
-    shown = [one for one in free if (one.figure.low or 0.0) > 0]
-    if free and not shown:
+    useful = [one.baseline for one in free if (orders[one.baseline].low or 0.0) > 0.5]
+    if useful and not any((one.figure.low or 0.0) > 0 for one in free):
         text = "Nothing free is surely worse than what is stated: use it, behind a map, unless the text itself must say how sure it is"
-        told.append(Advice(text, ", ".join(one.baseline for one in free)))
-    order = first.figure("AUROC")
-    if order.low is not None and order.low <= 0.5:
+        told.append(Advice(text, ", ".join(useful)))
+    order = orders[first.name]
+    if order.value is not None and (order.value if order.low is None else order.low) <= 0.5:  # a constant has no interval
         text = "What is stated tells right from wrong no better than chance: more --steps, or lines that begin as the agreement of its own answers, --format-confidence agreement"
         told.append(Advice(text, f"AUROC {order.value:.2f}", "warn"))
     parsed = first.figures[-1] if len(first.figures) < 5 else first.figures[4]
     if parsed.value is not None and parsed.value < 0.95:
         told.append(Advice("Many confidences cannot be read: more --format-steps", f"{parsed.value:.0%} read", "warn"))
     if lost.figure.high is not None and lost.figure.high < 0:
-        text = "The answers became worse: a higher --kl, a lower --alpha, or fewer --steps"
+        learned = first.settings.get("steps", 1)
+        mend = (
+            "a higher --kl, a lower --alpha, or fewer --steps"
+            if learned
+            else "a lower --format-rate, or fewer --format-steps"
+        )
+        text = f"The answers became worse: {mend}"
         told.append(Advice(text, f"{100 * (lost.figure.value or 0.0):+.0f} points", "warn"))
     told.append(Advice("Where probabilities are needed, put a map behind it: strop audit DIR/answers-after.jsonl"))
     return tuple(told)

@@ -75,12 +75,12 @@ def run(
     form: chat: a plain question is a user's turn, for models made for conversations.
     reward: order: CONQORD, the mean form, quality standardised; order_sum: as released; quality: no reward for confidence; pre: right and sure, or wrong and unsure; brier, log: proper scores.
     reward_model: a folder with a reward model whose score is the quality, in place of the verdict; it reads answers without their line.
-    alpha: weight of the confidence; none: 10, or 0.4 for order_sum, 3 for log (0.4 of a sum over 32 answers is 12.8 of their mean).
+    alpha: weight of the confidence; none: 10, or 0.4 for order_sum (of a sum over the batch), 3 for log.
     kl: how strongly the model is held to what it was when it had learned the format; at 0 brier and log fall to one confidence for all.
-    format_confidence: what the lines say that teach the format: random, so that rewards alone give them a meaning; agreement: of the question's other own answers, the share with the same result, which takes no verdict.
+    format_confidence: what the first lines say: random; agreement: of the other own answers, the share with that result.
     format_steps: of learning the line, on the model's own answers.
     format_rate: of AdamW, meanwhile.
-    steps: of learning from rewards; 0, with agreement, for none.
+    steps: of learning from rewards; with agreement 0 too.
     batch: answers a step, all compared with each other; 8 or more.
     count: answers a question, 2 or more, among them.
     most_tokens: of an answer with its line.
