@@ -154,16 +154,18 @@ def titles_for(source: str, path: str | None) -> dict[str, str]:
     return datasets.titles(source) if source in datasets.SOURCES and not Path(source).exists() else {}
 
 
+HELD = {"result.json": "a result already", "run.json": "a run that was begun"}
+
+
 def claim_folder(folder: Path | None) -> None:
     """Looks whether the output folder may be used, and makes nothing yet: S702 it holds a result, S503 not writable."""
     if folder is None:
         return
     if folder.exists() and not folder.is_dir():
         raise StropError("S503", "it is a file, not a folder", "choose another name", str(folder))
-    if any((folder / name).exists() for name in ("result.json", "run.json")):
-        raise StropError(
-            "S702", "it holds a result already", "choose another folder, or `strop resume` it", str(folder)
-        )
+    held = next((what for name, what in HELD.items() if (folder / name).exists()), None)
+    if held:
+        raise StropError("S702", f"it holds {held}", "choose another folder, or `strop resume` it", str(folder))
     parent = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
         raise StropError("S503", f"cannot write in {parent}", "choose another folder", str(folder))

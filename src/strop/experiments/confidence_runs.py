@@ -217,7 +217,9 @@ def advice(arms: tuple[Arm, ...], gaps: tuple[Difference, ...], lost: Difference
         text = "Nothing free is surely worse than what is stated: use it, behind a map, unless the text itself must say how sure it is"
         told.append(Advice(text, ", ".join(useful)))
     order = orders[first.name]
-    if order.value is not None and (order.value if order.low is None else order.low) <= 0.5:  # a constant has no interval
+    if (
+        order.value is not None and (order.value if order.low is None else order.low) <= 0.5
+    ):  # a constant has no interval
         text = "What is stated tells right from wrong no better than chance: more --steps, or lines that begin as the agreement of its own answers, --format-confidence agreement"
         told.append(Advice(text, f"AUROC {order.value:.2f}", "warn"))
     parsed = first.figures[-1] if len(first.figures) < 5 else first.figures[4]

@@ -76,8 +76,8 @@ def run(
     reward: order: CONQORD, the mean form, quality standardised; order_sum: as released; quality: no reward for confidence; pre: right and sure, or wrong and unsure; brier, log: proper scores.
     reward_model: a folder with a reward model whose score is the quality, in place of the verdict; it reads answers without their line.
     alpha: weight of the confidence; none: 10, or 0.4 for order_sum (of a sum over the batch), 3 for log.
-    kl: how strongly the model is held to what it was when it had learned the format; at 0 brier and log fall to one confidence for all.
-    format_confidence: what the first lines say: random; agreement: of the other own answers, the share with that result.
+    kl: how strongly the model is held to what it was behind the format; at 0 brier and log fall to one confidence.
+    format_confidence: in the first lines; agreement: of the other own answers.
     format_steps: of learning the line, on the model's own answers.
     format_rate: of AdamW, meanwhile.
     steps: of learning from rewards; with agreement 0 too.
