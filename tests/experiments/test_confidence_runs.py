@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from strop.audits.rated import pooled_auc
 from strop.experiments import confidence_runs, question_runs, run_folder, text_runs
-from strop.experiments.confidence_asking import ask
+from strop.experiments.confidence_asking import ask, probe_of
 from strop.experiments.confidence_runs import Part, advice, arm_of, auroc_gap, verdict
 from strop.experiments.fact_tables import LINE
 from strop.feedback.answers import read_answers
@@ -34,15 +35,15 @@ def sums():
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
-    """A model that knows some sums by heart, and guesses the others."""
+    """A model that knows sums that begin with 6 or less by heart, and not the others."""
     tokenizer, asked = word_tokenizer(WORDS), sums()
-    reader = Reader(small_llama(tokenizer, hidden=32, layers=1, seed=1))
+    reader = Reader(small_llama(tokenizer, hidden=32, layers=1, spread=0.16, seed=1))
     groups = [
         (list(tokenizer(prompt)["input_ids"]), [[tokenizer(reference)["input_ids"][0], tokenizer.eos_token_id]])
-        for prompt, reference in zip(asked.prompts, asked.references, strict=True)
+        for prompt, reference in zip(asked.prompts[:70], asked.references[:70], strict=True)
     ]
-    learner = AnswerLearner(reader, groups, objective=lambda v, _: -v[:, 0], batch=32, rate=1e-2, coupled=False)
-    for step in range(50):
+    learner = AnswerLearner(reader, groups, objective=lambda v, _: -v[:, 0], batch=35, rate=5e-3, coupled=False)
+    for step in range(60):
         learner.epoch(step)
     return str(keep_model(reader.model, tokenizer, tmp_path_factory.mktemp("m") / "model"))
 
@@ -74,7 +75,7 @@ def test_what_is_stated_stands_beside_what_is_free(result):
 
 
 def test_free_confidences_by_another_road(base):
-    """The chance of the answer's one token from the model itself; agreement of a sure model is 1."""
+    """The chance of the answer's one token from the model itself, and how often it is drawn again."""
     import torch
 
     model, tokenizer = open_model(base)
@@ -87,8 +88,28 @@ def test_free_confidences_by_another_road(base):
             shares = model(input_ids=torch.tensor([tokenizer(prompt)["input_ids"]])).logits[0, -1].softmax(-1)
         assert found.answers.confidences["token probability"][i] == pytest.approx(float(shares.max()), rel=1e-3)
         assert found.answers.right[i] == float(tokenizer.decode([int(shares.argmax())]) == asked.references[i])
-    sure = found.answers.confidences["token probability"] > 0.999
-    assert (found.answers.confidences["agreement"][sure] == 1).all()
+    chance = found.answers.confidences["token probability"]
+    assert (
+        chance.min() < 0.8 and chance.max() > 0.9
+    )  # and an answer of one token is drawn again as often as it is likely
+    assert found.answers.confidences["agreement"].mean() == pytest.approx(chance.mean(), abs=0.1)
+
+
+def test_a_probe_learns_from_verdicts_on_train(base):
+    """To this judge a model is right wherever it says 4 or less: its states tell, of sums that the probe never saw."""
+    model, tokenizer = open_model(base)
+    asked, settings = sums(), {"prompt": "{question}", "form": "text", "most_tokens": 3, "window": 32}
+    odd = np.arange(100) % 2 == 1
+    with Verifier("exact") as judge:
+        said = ask(model, tokenizer, asked, Marked(judge), settings, seed=0, free=False).answers.texts
+        judged = Questions(asked.prompts, [text if text[:1] < "5" else f"not {text}" for text in said])
+        train, rest = judged.take(np.flatnonzero(odd)), judged.take(np.flatnonzero(~odd))
+        probe, notes = probe_of(model, tokenizer, train, Marked(judge), settings, seed=0)
+        assert probe is not None and not notes
+        told = ask(model, tokenizer, rest, Marked(judge), settings, seed=0, free=False, probe=probe).get("probe")
+        assert told is not None and pooled_auc(told[0], told[1] > 0) > 0.9
+        none, why = probe_of(model, tokenizer, train.take(np.arange(9)), Marked(judge), settings, seed=0)
+        assert none is None and why[0].startswith("no probe: ")
 
 
 def test_a_better_free_confidence_is_named_first():

@@ -6,7 +6,7 @@ import torch
 
 pytest.importorskip("transformers")
 
-from strop.models.language.features import answer_features, answer_sums
+from strop.models.language.features import answer_features, answer_states, answer_sums
 from strop.models.language.reading import Reader
 from strop.models.language.tiny import character_tokenizer, small_llama
 
@@ -44,3 +44,16 @@ def test_sums_of_the_states_that_predict_each_answer_read_alone(shared):
                 counts.append(len(answer))
     torch.testing.assert_close(sums, torch.stack(alone).double(), atol=1e-5, rtol=1e-5)
     assert tokens.tolist() == counts
+
+
+def test_states_are_both_of_them_read_once(monkeypatch):
+    reader, read = (
+        Reader(small_llama(character_tokenizer("abcdefghij"), hidden=16, layers=2, heads=2, seed=3), budget=12),
+        [],
+    )
+    sums, tokens = answer_sums(reader, GROUPS)
+    features, plain = answer_features(reader, GROUPS), reader.hidden
+    monkeypatch.setattr(reader, "hidden", lambda row: read.append(row) or plain(row))
+    found = answer_states(reader, GROUPS)
+    assert np.allclose(found, np.concatenate([features, (sums / tokens[:, None]).numpy()], 1), atol=1e-5)
+    assert len(read) == len(reader.rows(GROUPS)) > 1 and answer_states(reader, []).shape == (0, 0)

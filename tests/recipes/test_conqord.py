@@ -30,7 +30,7 @@ SMALL = {
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
-    """A model that answers sums with a digit, the right one now and then."""
+    """A model that answers sums with a digit, the right one now and then: it has hardly learned."""
     tokenizer = word_tokenizer(WORDS)
     reader = Reader(small_llama(tokenizer, hidden=32, layers=1, seed=1))
     rng = np.random.default_rng(1)

@@ -8,11 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from strop.errors import StropError
+from strop.experiments.confidence_probe import Probe, learned_probe
 from strop.feedback.confidence import best_guess, counts_of, split_confidence, told_of
 from strop.feedback.eliciting import elicited
 from strop.feedback.questions import question_keys
 from strop.feedback.results import Judge, Marked
 from strop.models.language.encoding import encode, prompts_of
+from strop.models.language.features import answer_states
 from strop.models.language.reading import Reader
 from strop.models.language.rows import Group
 from strop.models.language.self_judging import says_yes, token_chances
@@ -48,9 +50,20 @@ class Asked:
 
 
 def ask(
-    model: Any, tokenizer: Any, questions: Questions, marked: Marked, settings: dict[str, Any], *, seed: int, free: bool
+    model: Any,
+    tokenizer: Any,
+    questions: Questions,
+    marked: Marked,
+    settings: dict[str, Any],
+    *,
+    seed: int,
+    free: bool,
+    probe: Probe | None = None,
 ) -> Asked:
-    """The likeliest answer to each question with what it states and its tokens' chance; free: and agreement, P(True), two guesses."""
+    """The likeliest answer to each question with what it states, its tokens' chance and what a probe says.
+
+    free: and agreement, P(True), two guesses.
+    """
     asked = elicited(questions, settings["prompt"], form=settings["form"])
     judge, most = marked.of(questions), settings["most_tokens"]
     prompts = prompts_of(tokenizer, asked, room=settings["window"] - most)
@@ -60,10 +73,13 @@ def ask(
     verdicts = [judge(i, text) for i, text in enumerate(texts)]
     results = [one.result for one in verdicts]
     reader = Reader(model)
+    kept, groups = groups_of(tokenizer, prompts, texts)
     found = {
         "stated": np.array([np.nan if s.value is None else s.value for s in stated]),
-        "token probability": chances(reader, tokenizer, prompts, texts),
+        "token probability": spread(token_chances(reader, groups).mean if groups else np.zeros(0), kept),
     }
+    if probe is not None and groups:
+        found["probe"] = spread(probe(answer_states(reader, groups)), kept)
     notes, apart = [*told_of(counts_of(stated))], {}
     if free:
         found["agreement"] = agreement(model, tokenizer, prompts, judge, results, most, seed)
@@ -88,14 +104,32 @@ def ask(
     return Asked(answers, apart, tuple(notes))
 
 
-def chances(reader: Reader, tokenizer: Any, prompts: list[list[int]], answers: Sequence[str]) -> Array:
-    """(n,) exp of the mean log-probability of each answer's tokens; NaN for an empty one."""
+def probe_of(
+    model: Any, tokenizer: Any, questions: Questions, marked: Marked, settings: dict[str, Any], *, seed: int
+) -> tuple[Probe | None, tuple[str, ...]]:
+    """A probe from the verdicts on the likeliest answers to these questions; None, and why, where they are too few of a kind."""
+    answers = ask(model, tokenizer, questions, marked, settings, seed=seed, free=False).answers
+    asked = elicited(questions, settings["prompt"], form=settings["form"])
+    prompts = prompts_of(tokenizer, asked, room=settings["window"] - settings["most_tokens"])
+    kept, groups = groups_of(tokenizer, prompts, answers.texts)
+    states = answer_states(Reader(model), groups)
+    try:
+        return learned_probe(states, answers.right[kept], answers.questions[kept], seed=seed), ()
+    except StropError as error:
+        return None, (f"no probe: {error.message}",)
+
+
+def groups_of(tokenizer: Any, prompts: list[list[int]], answers: Sequence[str]) -> tuple[Array, list[Group]]:
+    """((n,) which answers are not empty, these as tokens)."""
     tokens = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in answers]
-    kept = [i for i, one in enumerate(tokens) if one]
-    found = np.full(len(answers), np.nan)
-    if kept:
-        groups: list[Group] = [(prompts[i], [tokens[i]]) for i in kept]
-        found[kept] = token_chances(reader, groups).mean
+    groups: list[Group] = [(prompt, [one]) for prompt, one in zip(prompts, tokens, strict=True) if one]
+    return np.array([bool(one) for one in tokens]), groups
+
+
+def spread(values: Array, kept: Array) -> Array:
+    """Values of the kept ones, in their places; NaN elsewhere."""
+    found = np.full((len(kept), *values.shape[1:]), np.nan)
+    found[kept] = values
     return found
 
 

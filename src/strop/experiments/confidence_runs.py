@@ -12,7 +12,7 @@ from strop.audits.calibration import calibration, isotonic_map, temperature_map
 from strop.audits.sureness import counted, resampled_bounds
 from strop.errors import StropError
 from strop.experiments import question_runs
-from strop.experiments.confidence_asking import Asked, ask
+from strop.experiments.confidence_asking import Asked, ask, probe_of
 from strop.experiments.question_runs import begin as begin
 from strop.experiments.question_runs import pins_of as pins_of
 from strop.experiments.question_runs import read_parts as read_parts
@@ -28,14 +28,16 @@ from strop.sandbox.verifiers import Verifier
 
 Array = npt.NDArray[Any]
 MOST_QUESTIONS = 500  # of test, and of validation: each is answered twice, and ten times more before
+PROBED = 500  # of train, on whose answers a probe learns
 STREAM = 59  # of the choice among them
-FREE = ("token probability", "agreement", "P(True)", "top-2")
+FREE = ("token probability", "agreement", "P(True)", "top-2", "probe")
 DEFINITIONS = CALIBRATION | {
     "stated": "Likeliest answers with the line that states a confidence. An answer whose confidence cannot be read counts as 0, and in the parse rate.",
     "token probability": "exp of the mean log-probability of the answer's tokens, its line left out, as the model gives them.",
     "agreement": "Of ten answers drawn at temperature 1, the share with the result of the likeliest.",
     "P(True)": "The model's chance of yes, against no, when it is asked whether its answer is right.",
     "top-2": "The model is asked for two guesses with a confidence each: the surer one.",
+    "probe": f"A linear head on the model's last hidden states in its answer, learned from verdicts on its answers to {PROBED} train questions at most; the model itself does not learn.",
     "before": "The model without learning, asked in the same words; what is free is of that model and its answers.",
     "after a map": "Behind a rising map (isotonic), or log-odds divided by one number (temperature), fitted on validation questions.",
 }  # fmt: skip
@@ -66,8 +68,10 @@ def complete(run: Run, data: QuestionSplit, *, folder: Path | None, notes: tuple
     check_written(tokenizer)
     with Verifier(run.settings["verifier"]) as verifier:
         marked = Marked(verifier, mark=run.settings["mark"])
+        train = some(data.train, run.seed, PROBED)
+        probe, without = probe_of(opened, tokenizer, train, marked, run.settings, seed=run.seed)
         before = {
-            name: ask(opened, tokenizer, part, marked, run.settings, seed=run.seed, free=True)
+            name: ask(opened, tokenizer, part, marked, run.settings, seed=run.seed, free=True, probe=probe)
             for name, part in asked.items()
         }
         del opened  # the recipe opens its own
@@ -111,6 +115,7 @@ def complete(run: Run, data: QuestionSplit, *, folder: Path | None, notes: tuple
         notes=(
             *trained.notes,
             *before["test"].notes,
+            *without,
             *(f"after: {one}" for one in after["test"].notes),
             *data.notes,
             *notes,
@@ -119,10 +124,10 @@ def complete(run: Run, data: QuestionSplit, *, folder: Path | None, notes: tuple
     )
 
 
-def some(part: Questions, seed: int) -> Questions:
-    """At most MOST_QUESTIONS of a part, drawn at random."""
+def some(part: Questions, seed: int, most: int = MOST_QUESTIONS) -> Questions:
+    """At most so many of a part, drawn at random."""
     order = np.random.default_rng([seed, STREAM]).permutation(len(part))
-    return part.take(np.sort(order[:MOST_QUESTIONS]))
+    return part.take(np.sort(order[:most]))
 
 
 def by_arm(recipe: str, before: dict[str, Asked], after: dict[str, Asked]) -> dict[str, Part]:

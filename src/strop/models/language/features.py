@@ -85,3 +85,23 @@ def answer_sums(reader: Reader, groups: Sequence[Group]) -> tuple[Tensor, Tensor
         sums.index_add_(0, row.owners, states)
         tokens.index_add_(0, row.owners, torch.ones(len(row.owners), dtype=torch.float64))
     return sums, tokens
+
+
+@torch.no_grad()
+def answer_states(reader: Reader, groups: Sequence[Group]) -> Array:
+    """(answers, 2 d) float32: the last hidden state at each answer's last token, beside the mean that `answer_sums` sums; read once.
+
+    What is known of an answer when it is done, and while it was chosen. Errors: none of its own.
+    """
+    count = sum(len(answers) for _, answers in groups)
+    found: Array | None = None
+    for row in reader.rows(groups):
+        states = reader.hidden(row).float().cpu()
+        if found is None:
+            found = np.zeros((count, 2 * states.shape[1]), np.float32)
+        sums, tokens = states.new_zeros(count, states.shape[1]), torch.bincount(row.owners, minlength=count)
+        sums.index_add_(0, row.owners, states[row.sources[: len(row.owners)]])
+        these = row.numbers.numpy()
+        found[these, : states.shape[1]] = states[row.ends].numpy()
+        found[these, states.shape[1] :] = (sums / tokens.clamp(min=1)[:, None])[row.numbers].numpy()
+    return np.zeros((0, 0), np.float32) if found is None else found

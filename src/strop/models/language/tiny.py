@@ -44,11 +44,19 @@ def _tokenizer(words: Iterable[str], cut: str) -> Any:
 
 
 def small_llama(
-    tokenizer: Any, *, hidden: int = 64, layers: int = 2, heads: int = 4, window: int = 512, seed: int = 0
+    tokenizer: Any,
+    *,
+    hidden: int = 64,
+    layers: int = 2,
+    heads: int = 4,
+    window: int = 512,
+    spread: float = 0.02,
+    seed: int = 0,
 ) -> Any:
     """A Llama with random weights of its own seed, its output layer tied to its embedding, for this tokenizer.
 
-    hidden: a multiple of 2 x heads; window: the most tokens a text may have. Returns a transformers.LlamaForCausalLM.
+    hidden: a multiple of 2 x heads; window: the most tokens a text may have; spread: deviation of the first weights (0.02 as
+    large models have; near hidden**-0.5 a small one learns many times sooner). Returns a transformers.LlamaForCausalLM.
     Errors: S301 hidden. Paper: llama2023
     """
     from transformers import LlamaConfig, LlamaForCausalLM
@@ -64,6 +72,7 @@ def small_llama(
         num_key_value_heads=max(1, heads // 2),
         max_position_embeddings=window,
         tie_word_embeddings=True,
+        initializer_range=spread,
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
