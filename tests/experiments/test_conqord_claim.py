@@ -135,3 +135,14 @@ def test_the_reliability_diagram_is_drawn_from_the_receipt():
     points = conqord.reliability(known, "x: order, ", 1000)
     assert sum(figure.n for _, figure in points) == 1000 and len(points) == 10
     assert all(abs(says - figure.value) < 0.15 for says, figure in points)
+
+
+def test_a_table_is_told_by_its_checksum():
+    """The receipts' own, drawn again."""
+    for method in ("conqord", "conqord_start"):
+        rule, found = (
+            json.loads((RULE.parents[1] / method / f"{name}.json").read_text()) for name in ("rule", "result")
+        )
+        for told in found["data"]:
+            about = rule["data"][told["name"]]
+            assert fact_table(**about["table"], seed=about["seeds"][0]).checksum[:12] == told["checksums of train"][0]

@@ -1,5 +1,6 @@
 """Which facts does a small model know by heart, some well and some not at all? A table that is told unevenly often."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,12 @@ class FactTable:
     told: Array
     parts: dict[str, Array]
     words: list[str]
+
+    @property
+    def checksum(self) -> str:
+        """Of all facts, in hexadecimal."""
+        told = "\n".join(map("".join, zip(self.prompts, self.answers, strict=True)))
+        return hashlib.sha256(told.encode()).hexdigest()
 
 
 def fact_table(

@@ -5,7 +5,6 @@ it answers questions about the things of train and is rewarded. All figures are 
 rewarded: what is learned about single facts while rewards come in cannot show in them.
 """
 
-import hashlib
 from dataclasses import replace
 from typing import Any
 
@@ -58,7 +57,7 @@ def one_split(rule: Row, data_name: str, seed: int) -> Row:
     return {
         "data": data_name,
         "seed": seed,
-        "checksum": hashlib.sha256("\n".join(map("".join, zip(table.prompts, table.answers, strict=True))).encode()).hexdigest(),
+        "checksum": table.checksum,
         "settings": settings,
         "figures": {arm: told.get(arm, dict.fromkeys(rule["figures"])) for arm in arms_of(rule, about)},
         "half widths": widths(rule, data_name, found, sets),
