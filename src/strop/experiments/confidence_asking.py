@@ -2,23 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from strop.errors import StropError
 from strop.experiments.confidence_probe import Probe, learned_probe
-from strop.feedback.confidence import best_guess, counts_of, split_confidence, told_of
+from strop.feedback.confidence import Stated, best_guess, counts_of, split_confidence, told_of
 from strop.feedback.eliciting import elicited
 from strop.feedback.questions import question_keys
-from strop.feedback.results import Judge, Marked
+from strop.feedback.results import Judge, Judged, Marked
 from strop.models.language.encoding import encode, prompts_of
 from strop.models.language.features import answer_states
 from strop.models.language.reading import Reader
 from strop.models.language.rows import Group
 from strop.models.language.self_judging import says_yes, token_chances
-from strop.models.language.writing import Writer
+from strop.models.language.writing import Writer, Written
 from strop.records import Answers, Questions
 from strop.records.pairs import Message, Text, plain
 
@@ -64,14 +64,8 @@ def ask(
 
     free: and agreement, P(True), two guesses.
     """
-    asked = elicited(questions, settings["prompt"], form=settings["form"])
-    judge, most = marked.of(questions), settings["most_tokens"]
-    prompts = prompts_of(tokenizer, asked, room=settings["window"] - most)
-    written = [group[0] for group in Writer(model, tokenizer, most_tokens=most).write(prompts)]
-    split = [split_confidence(one.text) for one in written]
-    texts, stated = [text for text, _ in split], [one for _, one in split]
-    verdicts = [judge(i, text) for i, text in enumerate(texts)]
-    results = [one.result for one in verdicts]
+    said = answered(model, tokenizer, questions, marked, settings)
+    prompts, texts, stated, results = said.prompts, said.texts, said.stated, [one.result for one in said.verdicts]
     reader = Reader(model)
     kept, groups = groups_of(tokenizer, prompts, texts)
     found = {
@@ -82,39 +76,63 @@ def ask(
         found["probe"] = spread(probe(answer_states(reader, groups)), kept)
     notes, apart = [*told_of(counts_of(stated))], {}
     if free:
-        found["agreement"] = agreement(model, tokenizer, prompts, judge, results, most, seed)
+        judge = marked.of(questions)
+        found["agreement"] = agreement(model, tokenizer, prompts, judge, results, settings["most_tokens"], seed)
         try:
             found["P(True)"] = p_true(reader, tokenizer, questions, texts, settings)
         except StropError as error:
             notes.append(f"P(True) was not asked: {error.message}")
-        if asked.chat:
+        if questions.chat or settings["form"] == "chat":
             apart["top-2"] = guesses(model, tokenizer, questions, judge, settings)
         else:
             notes.append("two guesses were not asked for: who does not converse may not follow (--form chat)")
     answers = Answers(
         np.unique(question_keys(questions), return_inverse=True)[1],
         texts,
-        np.array([VALUE[one.outcome] for one in verdicts]),
+        said.right,
         results,
-        [one.finished for one in written],
-        np.array([one.tokens for one in written]),
+        [one.finished for one in said.written],
+        np.array([one.tokens for one in said.written]),
         found,
         name=questions.name,
     )
     return Asked(answers, apart, tuple(notes))
 
 
+class Said(NamedTuple):
+    """The likeliest answer to each question: as it was written, without its line, what that states, and the verdict."""
+
+    prompts: list[list[int]]
+    written: list[Written]
+    texts: list[str]
+    stated: list[Stated]
+    verdicts: list[Judged]
+
+    @property
+    def right(self) -> Array:
+        """(n,) 1, 0, or NaN where not scored."""
+        return np.array([VALUE[one.outcome] for one in self.verdicts])
+
+
+def answered(model: Any, tokenizer: Any, questions: Questions, marked: Marked, settings: dict[str, Any]) -> Said:
+    """One answer to each question, at temperature 0."""
+    asked, most = elicited(questions, settings["prompt"], form=settings["form"]), settings["most_tokens"]
+    prompts = prompts_of(tokenizer, asked, room=settings["window"] - most)
+    written = [group[0] for group in Writer(model, tokenizer, most_tokens=most).write(prompts)]
+    split, judge = [split_confidence(one.text) for one in written], marked.of(questions)
+    texts = [text for text, _ in split]
+    return Said(prompts, written, texts, [one for _, one in split], [judge(i, text) for i, text in enumerate(texts)])
+
+
 def probe_of(
     model: Any, tokenizer: Any, questions: Questions, marked: Marked, settings: dict[str, Any], *, seed: int
 ) -> tuple[Probe | None, tuple[str, ...]]:
     """A probe from the verdicts on the likeliest answers to these questions; None, and why, where they are too few of a kind."""
-    answers = ask(model, tokenizer, questions, marked, settings, seed=seed, free=False).answers
-    asked = elicited(questions, settings["prompt"], form=settings["form"])
-    prompts = prompts_of(tokenizer, asked, room=settings["window"] - settings["most_tokens"])
-    kept, groups = groups_of(tokenizer, prompts, answers.texts)
-    states = answer_states(Reader(model), groups)
+    said = answered(model, tokenizer, questions, marked, settings)
+    kept, groups = groups_of(tokenizer, said.prompts, said.texts)
+    keys = np.unique(question_keys(questions), return_inverse=True)[1]
     try:
-        return learned_probe(states, answers.right[kept], answers.questions[kept], seed=seed), ()
+        return learned_probe(answer_states(Reader(model), groups), said.right[kept], keys[kept], seed=seed), ()
     except StropError as error:
         return None, (f"no probe: {error.message}",)
 
