@@ -28,7 +28,7 @@ from strop.sandbox.verifiers import Verifier
 
 Array = npt.NDArray[Any]
 MOST_QUESTIONS = 500  # of test, and of validation: each is answered twice, and ten times more before
-PROBED = 500  # of train, on whose answers a probe learns
+PROBED = 300  # of train, on whose answers a probe learns
 STREAM = 59  # of the choice among them
 FREE = ("token probability", "agreement", "P(True)", "top-2", "probe")
 DEFINITIONS = CALIBRATION | {
