@@ -221,22 +221,18 @@ def advice(arms: tuple[Arm, ...], gaps: tuple[Difference, ...], lost: Difference
     if useful and not any((one.figure.low or 0.0) > 0 for one in free):
         text = "Nothing free is surely worse than what is stated: use it, behind a map, unless the text itself must say how sure it is"
         told.append(Advice(text, ", ".join(useful)))
-    order = orders[first.name]
-    if (
-        order.value is not None and (order.value if order.low is None else order.low) <= 0.5
-    ):  # a constant has no interval
-        text = "What is stated tells right from wrong no better than chance: more --steps, or lines that begin as the agreement of its own answers, --format-confidence agreement"
-        told.append(Advice(text, f"AUROC {order.value:.2f}", "warn"))
-    parsed = first.figures[-1] if len(first.figures) < 5 else first.figures[4]
+    order, parsed = orders[first.name], first.figures[-1] if len(first.figures) < 5 else first.figures[4]
     if parsed.value is not None and parsed.value < 0.95:
         told.append(Advice("Many confidences cannot be read: more --format-steps", f"{parsed.value:.0%} read", "warn"))
+    least = order.value if order.low is None else order.low  # a constant has no interval
+    if least is not None and least <= 0.5 and (parsed.value or 0.0) >= 0.5:
+        mend = "" if first.settings.get("format_confidence") == "agreement" else ", or --format-confidence agreement"
+        text = f"What is stated tells right from wrong no better than chance: more --steps{mend}"
+        told.append(Advice(text, f"AUROC {order.value:.2f}", "warn"))
     if lost.figure.high is not None and lost.figure.high < 0:
-        learned = first.settings.get("steps", 1)
-        mend = (
-            "a higher --kl, a lower --alpha, or fewer --steps"
-            if learned
-            else "a lower --format-rate, or fewer --format-steps"
-        )
+        mend = "a higher --kl, a lower --alpha, or fewer --steps"
+        if not first.settings.get("steps", 1):
+            mend = "a lower --format-rate, or fewer --format-steps"
         text = f"The answers became worse: {mend}"
         told.append(Advice(text, f"{100 * (lost.figure.value or 0.0):+.0f} points", "warn"))
     told.append(Advice("Where probabilities are needed, put a map behind it: strop audit DIR/answers-after.jsonl"))
