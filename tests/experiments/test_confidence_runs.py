@@ -48,14 +48,31 @@ def base(tmp_path_factory):
     return str(keep_model(reader.model, tokenizer, tmp_path_factory.mktemp("m") / "model"))
 
 
-@pytest.fixture(scope="module")
-def result(base):
+def run_of(base):
     data = split_questions(sums())
     run = run_folder.Run(
         "conqord", run_folder.settings_of("conqord", SETTINGS | {"model": base}), 0, "sums.jsonl", {}, "strop run conqord",
         confidence_runs.pins_of(data), run_folder.versions(),
     )  # fmt: skip
+    return run, data
+
+
+@pytest.fixture(scope="module")
+def result(base):
+    run, data = run_of(base)
     return confidence_runs.complete(run, data, folder=None)
+
+
+def test_a_resumed_run_asks_nothing_again(base, result, tmp_path, monkeypatch):
+    """Stopped where it learns, it goes on with what was said before, and ends as one that was not stopped."""
+    run, data = run_of(base)
+    with monkeypatch.context() as stopped:
+        stopped.setattr(confidence_runs, "train_texts", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            confidence_runs.complete(run, data, folder=tmp_path)
+    monkeypatch.setattr(confidence_runs, "probe_of", None)  # would raise
+    again = confidence_runs.complete(run, data, folder=tmp_path)
+    assert (again.arms, again.differences, again.notes) == (result.arms, result.differences, result.notes)
 
 
 def test_strop_run_conqord_is_run_by_this_module():

@@ -75,7 +75,11 @@ def bootstrap_mean(
     values, clusters: as `resampled_means`. The mean is over records, so a large cluster counts more. Errors: the same.
     Paper: efron1993
     """
-    drawn = resampled_means(values, draws=draws, seed=seed, clusters=clusters)
+    return with_middle(values, resampled_means(values, draws=draws, seed=seed, clusters=clusters))
+
+
+def with_middle(values: Array, drawn: Array) -> tuple[float, float, float]:
+    """(mean, low, high) of values (n,) whose `resampled_means` are there already."""
     mean = float(np.mean(values, dtype=np.float64))
     low, high = middle(drawn) or (mean, mean)
     return mean, low, high

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from strop.audits.intervals import middle, resampled_means
+from strop.audits.intervals import middle, resampled_means, with_middle
 from strop.errors import StropError
 
 Array = npt.NDArray[Any]
@@ -49,7 +49,7 @@ def rgr(
     gains, gaps = rows[1][known] - rows[0][known], rows[2][known] - rows[0][known]
     same: dict[str, Any] = {"draws": draws, "seed": seed, "clusters": groups}
     drawn = [resampled_means(one, **same) for one in (gains, gaps)]
-    gained, gap = (_told(one, of) for one, of in zip((gains, gaps), drawn, strict=True))
+    gained, gap = (with_middle(one, of) for one, of in zip((gains, gaps), drawn, strict=True))
     said = f"the reference's gain is {100 * gap[0]:+.1f} points [{100 * gap[1]:+.1f}, {100 * gap[2]:+.1f}]"
     if not gap[1] > 0:
         what = "it lost" if gap[2] < 0 else "none cannot be ruled out"
@@ -58,9 +58,3 @@ def rgr(
     value = gained[0] / gap[0]
     low, high = middle(ratios) or (None, None)
     return Recovery(value, low, high, said, gained, gap, n)
-
-
-def _told(values: Array, drawn: Array) -> tuple[float, float, float]:
-    mean = float(values.mean())
-    low, high = middle(drawn) or (mean, mean)
-    return mean, low, high

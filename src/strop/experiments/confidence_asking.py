@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from strop.checkpoints import read_json, write_json
 from strop.errors import StropError
 from strop.experiments.confidence_probe import Probe, learned_probe
 from strop.feedback.confidence import Stated, best_guess, counts_of, split_confidence, told_of
 from strop.feedback.eliciting import elicited
-from strop.feedback.questions import question_keys
+from strop.feedback.questions import question_numbers
 from strop.feedback.results import Judge, Judged, Marked
 from strop.models.language.encoding import encode, prompts_of
 from strop.models.language.features import answer_states
@@ -47,6 +49,44 @@ class Asked:
         """(confidence, right), NaN for none; None where it was not asked for."""
         known = self.answers.confidences
         return (known[name], self.answers.right) if name in known else self.apart.get(name)
+
+
+def keep_asked(path: Path, parts: dict[str, Asked]) -> None:
+    """Writes what was asked, for a run that is resumed. Errors: S501, S503."""
+    columns = ("questions", "texts", "right", "results", "finished", "tokens", "confidences", "name")
+    write_json(
+        path,
+        {
+            part: {
+                "answers": {name: _listed(getattr(one.answers, name)) for name in columns},
+                "apart": {name: [_listed(values) for values in pair] for name, pair in one.apart.items()},
+                "notes": list(one.notes),
+            }
+            for part, one in parts.items()
+        },
+    )
+
+
+def kept_asked(path: Path) -> dict[str, Asked]:
+    """What `keep_asked` wrote, to the last digit. Errors: S302."""
+    found = {}
+    for part, told in cast(dict[str, Any], read_json(path)).items():
+        about = told["answers"]
+        about |= {name: np.array(about[name], np.int64) for name in ("questions", "tokens")}
+        about["right"] = np.array(about["right"], float)
+        about["confidences"] = {name: np.array(values, float) for name, values in about["confidences"].items()}
+        apart = {name: (np.array(c, float), np.array(right, float)) for name, (c, right) in told["apart"].items()}
+        found[part] = Asked(Answers(**about), apart, tuple(told["notes"]))
+    return found
+
+
+def _listed(values: Any) -> Any:
+    """As JSON has it: NaN is null."""
+    if isinstance(values, dict):
+        return {name: _listed(one) for name, one in values.items()}
+    if isinstance(values, np.ndarray):
+        return [None if one != one else one for one in values.tolist()]
+    return values
 
 
 def ask(
@@ -87,7 +127,7 @@ def ask(
         else:
             notes.append("two guesses were not asked for: who does not converse may not follow (--form chat)")
     answers = Answers(
-        np.unique(question_keys(questions), return_inverse=True)[1],
+        question_numbers(questions),
         texts,
         said.right,
         results,
@@ -130,7 +170,7 @@ def probe_of(
     """A probe from the verdicts on the likeliest answers to these questions; None, and why, where they are too few of a kind."""
     said = answered(model, tokenizer, questions, marked, settings)
     kept, groups = groups_of(tokenizer, said.prompts, said.texts)
-    keys = np.unique(question_keys(questions), return_inverse=True)[1]
+    keys = question_numbers(questions)
     try:
         return learned_probe(answer_states(Reader(model), groups), said.right[kept], keys[kept], seed=seed), ()
     except StropError as error:

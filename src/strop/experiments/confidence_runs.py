@@ -12,7 +12,7 @@ from strop.audits.calibration import calibration, isotonic_map, temperature_map
 from strop.audits.sureness import counted, resampled_bounds
 from strop.errors import StropError
 from strop.experiments import question_runs
-from strop.experiments.confidence_asking import Asked, ask, probe_of
+from strop.experiments.confidence_asking import Asked, ask, keep_asked, kept_asked, probe_of
 from strop.experiments.question_runs import begin as begin
 from strop.experiments.question_runs import pins_of as pins_of
 from strop.experiments.question_runs import read_parts as read_parts
@@ -27,9 +27,9 @@ from strop.records import Advice, Arm, Difference, DoseCurve, Figure, Questions,
 from strop.sandbox.verifiers import Verifier
 
 Array = npt.NDArray[Any]
-MOST_QUESTIONS = 500  # of test, and of validation: each is answered twice, and ten times more before
 PROBED = 300  # of train, on whose answers a probe learns
-STREAM = 59  # of the choice among them
+BEFORE = "before.json"
+READ = "parse rate, share"
 FREE = ("token probability", "agreement", "P(True)", "top-2", "probe")
 DEFINITIONS = CALIBRATION | {
     "stated": "Likeliest answers with the line that states a confidence. An answer whose confidence cannot be read counts as 0, and in the parse rate.",
@@ -63,17 +63,13 @@ def complete(run: Run, data: QuestionSplit, *, folder: Path | None, notes: tuple
     The result is returned, not written. Errors: as the recipe; S501, S503.
     """
     parts = {"test": data.validation} if data.test is None else {"test": data.test, "validation": data.validation}
-    asked = {name: some(part, run.seed) for name, part in parts.items()}
+    drawn = {name: question_runs.some(part, seed=run.seed) for name, part in parts.items()}
+    asked, less = {name: one for name, (one, _) in drawn.items()}, drawn["test"][1]
     opened, tokenizer = open_model(run.settings["model"])
     check_written(tokenizer)
     with Verifier(run.settings["verifier"]) as verifier:
         marked = Marked(verifier, mark=run.settings["mark"])
-        train = some(data.train, run.seed, PROBED)
-        probe, without = probe_of(opened, tokenizer, train, marked, run.settings, seed=run.seed)
-        before = {
-            name: ask(opened, tokenizer, part, marked, run.settings, seed=run.seed, free=True, probe=probe)
-            for name, part in asked.items()
-        }
+        before = asked_before(run, opened, tokenizer, asked, data.train, marked, folder)
         del opened  # the recipe opens its own
         trained = train_texts(run, data, folder)
         after = {
@@ -115,19 +111,37 @@ def complete(run: Run, data: QuestionSplit, *, folder: Path | None, notes: tuple
         notes=(
             *trained.notes,
             *before["test"].notes,
-            *without,
             *(f"after: {one}" for one in after["test"].notes),
             *data.notes,
+            *less,
             *notes,
         ),
         seed=run.seed,
     )
 
 
-def some(part: Questions, seed: int, most: int = MOST_QUESTIONS) -> Questions:
-    """At most so many of a part, drawn at random."""
-    order = np.random.default_rng([seed, STREAM]).permutation(len(part))
-    return part.take(np.sort(order[:most]))
+def asked_before(
+    run: Run,
+    model: Any,
+    tokenizer: Any,
+    asked: dict[str, Questions],
+    train: Questions,
+    marked: Marked,
+    folder: Path | None,
+) -> dict[str, Asked]:
+    """What the model says of each part before it learns, with all that is free; kept in the folder, and not asked again."""
+    if folder is not None and (folder / BEFORE).exists():
+        return kept_asked(folder / BEFORE)
+    some = question_runs.some(train, seed=run.seed, most=PROBED)[0]
+    probe, without = probe_of(model, tokenizer, some, marked, run.settings, seed=run.seed)
+    found = {
+        name: ask(model, tokenizer, part, marked, run.settings, seed=run.seed, free=True, probe=probe)
+        for name, part in asked.items()
+    }
+    found = {name: replace(one, notes=(*one.notes, *without)) for name, one in found.items()}
+    if folder is not None:
+        keep_asked(folder / BEFORE, found)
+    return found
 
 
 def by_arm(recipe: str, before: dict[str, Asked], after: dict[str, Asked]) -> dict[str, Part]:
@@ -152,12 +166,14 @@ def arm_of(name: str, part: Part, keys: Array, run: Run) -> Arm:
         return Arm(name, (Figure("accuracy", None), Figure("AUROC", None)), note="no answer has a verdict")
     told = calibration(np.nan_to_num(confidence), right, clusters=keys, seed=run.seed)
     known = ~np.isnan(right)
-    share = Figure("parse rate, share", float((~np.isnan(confidence[known])).mean()), n=int(known.sum()))
+    share = Figure(READ, float((~np.isnan(confidence[known])).mean()), n=int(known.sum()))
     figures = [replace(told.accuracy, name="accuracy"), told.auroc, told.ece, told.brier, share]
     note = ""
-    for how, fit in (("isotonic", isotonic_map), ("temperature", temperature_map)) if part.validation else ():
+    for how, fit in (("isotonic", isotonic_map), ("temperature", temperature_map)):
+        if part.validation is None:
+            break
         try:
-            map_ = fit(np.nan_to_num(part.validation[0]), part.validation[1])  # type: ignore[index]
+            map_ = fit(np.nan_to_num(part.validation[0]), part.validation[1])
             after = calibration(map_(np.nan_to_num(confidence)), right, clusters=keys, seed=run.seed).ece
             figures.append(replace(after, name=f"ECE, {how}, error"))
         except StropError as error:  # too few, or of one kind
@@ -221,11 +237,12 @@ def advice(arms: tuple[Arm, ...], gaps: tuple[Difference, ...], lost: Difference
     if useful and not any((one.figure.low or 0.0) > 0 for one in free):
         text = "Nothing free is surely worse than what is stated: use it, behind a map, unless the text itself must say how sure it is"
         told.append(Advice(text, ", ".join(useful)))
-    order, parsed = orders[first.name], first.figures[-1] if len(first.figures) < 5 else first.figures[4]
-    if parsed.value is not None and parsed.value < 0.95:
-        told.append(Advice("Many confidences cannot be read: more --format-steps", f"{parsed.value:.0%} read", "warn"))
+    order = orders[first.name]
+    read = next((one.value for one in first.figures if one.name == READ), None)  # none where nothing has a verdict
+    if read is not None and read < 0.95:
+        told.append(Advice("Many confidences cannot be read: more --format-steps", f"{read:.0%} read", "warn"))
     least = order.value if order.low is None else order.low  # a constant has no interval
-    if least is not None and least <= 0.5 and (parsed.value or 0.0) >= 0.5:
+    if least is not None and least <= 0.5 and (read or 0.0) >= 0.5:
         mend = "" if first.settings.get("format_confidence") == "agreement" else ", or --format-confidence agreement"
         text = f"What is stated tells right from wrong no better than chance: more --steps{mend}"
         told.append(Advice(text, f"AUROC {order.value:.2f}", "warn"))

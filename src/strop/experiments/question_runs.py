@@ -13,7 +13,7 @@ from strop.experiments.run_folder import Run
 from strop.experiments.running import peak_megabytes, versions
 from strop.experiments.text_runs import begin_texts, keep, parts_kept, pins_of_texts, train_texts
 from strop.feedback.gym import MARK, gym_questions
-from strop.feedback.questions import question_keys, read_questions, split_questions, write_questions
+from strop.feedback.questions import question_numbers, read_questions, split_questions, write_questions
 from strop.models.language.encoding import prompts_of
 from strop.models.language.opening import open_model
 from strop.models.language.sampling import sample
@@ -80,8 +80,7 @@ def complete(run: Run, data: QuestionSplit, *, folder: Path | None, notes: tuple
     The result is returned, not written. Errors: as the recipe; S501, S503.
     """
     judged = data.test if data.test is not None else data.validation
-    order = np.random.default_rng([run.seed, STREAM]).permutation(len(judged))
-    asked = judged.take(np.sort(order[:MOST_QUESTIONS]))
+    asked, less = some(judged, seed=run.seed)
     opened, tokenizer = open_model(run.settings["model"])
     prompts = prompts_of(tokenizer, asked, room=run.settings["window"] - run.settings["most_tokens"])
     with Verifier(run.settings["verifier"]) as judge:
@@ -90,7 +89,7 @@ def complete(run: Run, data: QuestionSplit, *, folder: Path | None, notes: tuple
         trained = train_texts(run, data, folder)
         after = measure(trained.scorer, tokenizer, prompts, asked, judge, run)
     keep(trained.scorer, tokenizer, folder)
-    keys = np.unique(question_keys(asked), return_inverse=True)[1]
+    keys = question_numbers(asked)
     arms = (
         Arm(run.recipe, shares(after, keys), run.settings, curve=trained.curve, unit="step"),
         Arm("before", shares(before, keys), note="the same model without learning"),
@@ -99,7 +98,6 @@ def complete(run: Run, data: QuestionSplit, *, folder: Path | None, notes: tuple
     gaps = [gap]
     if after.drawn.size:
         gaps.append(difference("right when drawn", after.drawn.mean(1), before.drawn.mean(1), keys, seed=run.seed))
-    left = len(judged) - len(asked)
     return Result(
         "run",
         f"{run.recipe} on {judged.name}",
@@ -121,16 +119,21 @@ def complete(run: Run, data: QuestionSplit, *, folder: Path | None, notes: tuple
         cost={"peak_megabytes": peak_megabytes()},
         notes=(
             *data.notes,
-            *(
-                [f"measured on {len(asked):,} of the test questions, drawn at random; {left:,} are left"]
-                if left
-                else []
-            ),
+            *less,
             *trained.notes,
             *notes,
         ),
         seed=run.seed,
     )
+
+
+def some(part: Questions, *, seed: int, most: int = MOST_QUESTIONS) -> tuple[Questions, tuple[str, ...]]:
+    """At most so many of a part, drawn at random, in their order; and what to say where some are left."""
+    order = np.random.default_rng([seed, STREAM]).permutation(len(part))
+    taken, left = part.take(np.sort(order[:most])), len(part) - most
+    if left <= 0:
+        return taken, ()
+    return taken, (f"measured on {most:,} of the test questions, drawn at random; {left:,} are left",)
 
 
 def measure(

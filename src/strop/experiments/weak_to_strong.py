@@ -22,7 +22,7 @@ from strop.experiments.weak_to_strong_stages import LABELS, Found, Stages, Taugh
 from strop.experiments.weak_to_strong_trials import FACTORS, learners
 from strop.feedback.eliciting import HOLE, asked_once, elicited
 from strop.feedback.pair_splits import drawn_parts
-from strop.feedback.questions import question_keys, read_questions, write_questions
+from strop.feedback.questions import question_keys, question_numbers, read_questions, write_questions
 from strop.feedback.results import Marked, check_judge
 from strop.feedback.selecting import select
 from strop.recipes import w2sr
@@ -151,17 +151,13 @@ def complete(run: Run, data: QuestionSplit, *, folder: Path | None, notes: tuple
     settings, wanted = run.settings, arms_of(run.settings)
     w2sr.check_settings(**{name: settings[name] for name in CHECKED})
     judged = data.test if data.test is not None else data.validation
-    order = np.random.default_rng([run.seed, question_runs.STREAM]).permutation(len(judged))
-    bare = judged.take(np.sort(order[:MOST_QUESTIONS]))
+    bare, less = question_runs.some(judged, seed=run.seed)
     with ExitStack() as closing:
         marked = Marked(closing.enter_context(Verifier(settings["verifier"])), mark=settings["mark"])
         place = folder or Path(closing.enter_context(TemporaryDirectory()))
         stages = Stages(place, settings | {"save_seconds": run.save_seconds}, run.seed, marked)
-        seen = Seen(np.unique(question_keys(bare), return_inverse=True)[1])
-        seen.notes += [*data.notes, *check_judge(marked, data.train)]
-        left = len(judged) - len(bare)
-        if left:
-            seen.notes.append(f"measured on {len(bare):,} of the test questions, drawn at random; {left:,} are left")
+        seen = Seen(question_numbers(bare))
+        seen.notes += [*data.notes, *check_judge(marked, data.train), *less]
         _gather(stages, seen, data.train)
         _free(stages, seen, bare, wanted)
         learning = [one for one in wanted if one not in ("plain", "vote", "teacher")]

@@ -1,7 +1,7 @@
 """How is each arm of a weak-to-strong run taught: from what, and at which rate?"""
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from strop.errors import StropError
 from strop.experiments import weak_to_strong_lessons as lessons
 from strop.experiments.weak_to_strong_stages import LABELS, Stages, Taught, kept_as_main
 from strop.feedback.eliciting import elicited
-from strop.feedback.selecting import select
+from strop.feedback.selecting import Kind, select
 from strop.recipes import w2sr
 from strop.records import Questions
 
@@ -88,7 +88,7 @@ def lesson_of(arm: str, stages: Stages, seen: "Seen") -> Any:
         questions, texts = lessons.structure_only(asked, seen.chosen, seed=stages.seed)
         written = pool.tokens
     else:
-        chosen = select(pool.usable.answers, arm, match=stages.settings["match"], seed=stages.seed)  # type: ignore[arg-type]
+        chosen = select(pool.usable.answers, cast(Kind, arm), match=stages.settings["match"], seed=stages.seed)
         questions, texts = w2sr.lesson(asked, chosen)
         written = pool.tokens
     return lessons.learned(stages, questions, texts, written, student=student)

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from strop.errors import StropError, suggestion
 from strop.feedback import text_rows
@@ -171,6 +172,11 @@ def write_questions(questions: Questions, path: Path) -> None:
 def question_keys(questions: Questions) -> list[str]:
     """(n,) what one question is told by: its words, without case and white space."""
     return [" ".join(plain(prompt).casefold().split()) for prompt in questions.prompts]
+
+
+def question_numbers(questions: Questions) -> npt.NDArray[np.int64]:
+    """(n,): rows of one question have one number, from 0."""
+    return np.unique(question_keys(questions), return_inverse=True)[1].astype(np.int64)
 
 
 def split_questions(

@@ -6,7 +6,7 @@ rewarded: what is learned about single facts while rewards come in cannot show i
 """
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -30,14 +30,9 @@ Confidence = tuple[Array, Array]  # (confidence, right) of a part
 def one_split(rule: Row, data_name: str, seed: int) -> Row:
     """A table, a model that knows part of it, every arm's copy of that model, and what each says of things of test."""
     about = rule["data"][data_name]
-    table = fact_table(**about["table"], seed=seed)
-    lab = FactLab(table, rule["model"], seed=seed)
-    base, passes = lab.base(rule["base"])
-    before = {part: lab.answers(base, part) for part in ("validation", "test")}
+    lab, base, before, settings, known = begun(rule, data_name, seed)
     found: dict[str, tuple[Confidence, Confidence]] = {}  # by arm: test, validation
-    settings: Row = {"base": {"passes": passes}}
-    low, high = rule["gate"]
-    if low <= before["test"].right.mean() <= high:
+    if known:
         found = free(lab, base, before, rule["samples"])
         for arm in about["arms"]:
             trained, settings[arm] = tuned(lab, base, rule, arm, before["validation"])
@@ -47,21 +42,48 @@ def one_split(rule: Row, data_name: str, seed: int) -> Row:
         for name, judge in rule["noise"].items() if about["noise"] else ():
             reader = lab.taught(base, rule["learn"], reward="order", **settings["order"], judge=judge_of(judge))
             found[f"order, {name}"] = both((lab.answers(reader, "test"), lab.answers(reader, "validation")))
-    told = {arm: measured(*parts, rule["retriever"], seed) for arm, parts in found.items()}
-    for arm in rule["drawn"] if found else ():
-        told[arm] |= binned(*found[arm][0])
+    told = figures_of(rule, found, seed)
     if {"order", "quality"} <= set(told):
         limit = told["order"]["ECE"], told["quality"]["ECE"]
         told["order"]["ECE above 0.75 of quality only's"] = limit[0] - 0.75 * limit[1]
-    sets = len(about["seeds"])
+    row = {"data": data_name, "seed": seed, "checksum": lab.table.checksum, "settings": settings}
+    return row | kept(rule, data_name, found, told, arms_of(rule, about))
+
+
+class Begun(NamedTuple):
+    """A table's models before any arm; known: whether the base's accuracy is within the gate."""
+
+    lab: FactLab
+    base: Reader
+    before: dict[str, Told]
+    settings: Row
+    known: bool
+
+
+def begun(rule: Row, data_name: str, seed: int) -> Begun:
+    """The table of a seed, its base, and what that answers."""
+    lab = FactLab(fact_table(**rule["data"][data_name]["table"], seed=seed), rule["model"], seed=seed)
+    base, passes = lab.base(rule["base"])
+    before = {part: lab.answers(base, part) for part in ("validation", "test")}
+    low, high = rule["gate"]
+    known = bool(low <= before["test"].right.mean() <= high)
+    return Begun(lab, base, before, {"base": {"passes": passes}}, known)
+
+
+def figures_of(rule: Row, found: dict[str, tuple[Confidence, Confidence]], seed: int) -> Row:
+    """Every figure of every arm, with the bins of those that are drawn."""
+    told = {arm: measured(*parts, rule["retriever"], seed) for arm, parts in found.items()}
+    for arm in rule["drawn"] if found else ():
+        told[arm] |= binned(*found[arm][0])
+    return told
+
+
+def kept(rule: Row, data_name: str, found: dict[str, tuple[Confidence, Confidence]], told: Row, arms: list[str]) -> Row:
+    """What a row holds of its figures; None for all where the gate was shut."""
     return {
-        "data": data_name,
-        "seed": seed,
-        "checksum": table.checksum,
-        "settings": settings,
-        "figures": {arm: told.get(arm, dict.fromkeys(rule["figures"])) for arm in arms_of(rule, about)},
-        "half widths": widths(rule, data_name, found, sets),
-    }  # fmt: skip
+        "figures": {arm: told.get(arm, dict.fromkeys(rule["figures"])) for arm in arms},
+        "half widths": widths(rule, data_name, found, len(rule["data"][data_name]["seeds"])),
+    }
 
 
 def arms_of(rule: Row, about: Row) -> list[str]:

@@ -7,9 +7,8 @@ As in the receipt of CONQORD a model learns a table of facts by heart, but in te
 from typing import Any
 
 from strop.errors import StropError
-from strop.experiments.claims.conqord import Confidence, binned, both, measured, sureness, widths
+from strop.experiments.claims.conqord import Confidence, begun, both, figures_of, kept, sureness
 from strop.experiments.claims.fact_lab import FactLab, Judge, Told, chosen
-from strop.experiments.fact_tables import fact_table
 from strop.models.language.reading import Reader
 
 Row = dict[str, Any]
@@ -18,34 +17,18 @@ curves = sureness  # what is drawn
 
 def one_split(rule: Row, data_name: str, seed: int) -> Row:
     """A table, a model that knows part of it, and every arm's copy of that model."""
-    about = rule["data"][data_name]
-    table = fact_table(**about["table"], seed=seed)
-    lab = FactLab(table, rule["model"], seed=seed)
-    base, passes = lab.base(rule["base"])
-    before = {part: lab.answers(base, part) for part in ("validation", "test")}
-    found: dict[str, tuple[Confidence, Confidence]] = {}
-    settings: Row = {"base": {"passes": passes}}
-    low, high = rule["gate"]
-    if low <= before["test"].right.mean() <= high:
-        for name, values in (
-            ("token probability", lambda part: before[part].chance),
-            ("agreement of 10", lambda part: lab.agreement(base, part, count=rule["samples"])),
-        ):
-            found[name] = tuple((values(part), before[part].right) for part in ("test", "validation"))  # type: ignore[assignment]
+    lab, base, before, settings, known = begun(rule, data_name, seed)
+    found: dict[str, tuple[Confidence, Confidence]] = {}  # by arm: test, validation
+    if known:
+        test, validation = before["test"], before["validation"]
+        agreed = [lab.agreement(base, part, count=rule["samples"]) for part in ("test", "validation")]
+        found["token probability"] = (test.chance, test.right), (validation.chance, validation.right)
+        found["agreement of 10"] = (agreed[0], test.right), (agreed[1], validation.right)
         for arm in rule["arms"]:
-            trained, settings[arm] = tuned(lab, base, rule, arm, before["validation"])
+            trained, settings[arm] = tuned(lab, base, rule, arm, validation)
             found[arm] = both(trained)
-    told = {arm: measured(*parts, rule["retriever"], seed) for arm, parts in found.items()}
-    for arm in rule["drawn"] if found else ():
-        told[arm] |= binned(*found[arm][0])
-    return {
-        "data": data_name,
-        "seed": seed,
-        "checksum": table.checksum,
-        "settings": settings,
-        "figures": {arm: told.get(arm, dict.fromkeys(rule["figures"])) for arm in arms_of(rule)},
-        "half widths": widths(rule, data_name, found, len(about["seeds"])),
-    }  # fmt: skip
+    row = {"data": data_name, "seed": seed, "checksum": lab.table.checksum, "settings": settings}
+    return row | kept(rule, data_name, found, figures_of(rule, found, seed), arms_of(rule))
 
 
 def arms_of(rule: Row) -> list[str]:
