@@ -79,7 +79,10 @@ def bootstrap_mean(
 
 
 def with_middle(values: Array, drawn: Array) -> tuple[float, float, float]:
-    """(mean, low, high) of values (n,) whose `resampled_means` are there already."""
+    """(mean, low, high) of values (n,) whose `resampled_means` are there already.
+
+    Paper: efron1993
+    """
     mean = float(np.mean(values, dtype=np.float64))
     low, high = middle(drawn) or (mean, mean)
     return mean, low, high
